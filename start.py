@@ -46,10 +46,11 @@ import shutil  # noqa: E402
 import subprocess  # noqa: E402
 import sysconfig  # noqa: E402
 
+WINDOWS = os.name == "nt"
 ROOT = pathlib.Path(os.path.abspath(__file__)).parent
 VENV = ROOT / ".venv"
 NOTES = VENV / "made-by-start.json"  # marks a .venv as ours, and remembers what is done
-PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+PYTHON = VENV / ("Scripts/python.exe" if WINDOWS else "bin/python")
 NOTEBOOKS = ROOT / "notebooks"
 SUMS = NOTEBOOKS / ".sha256sums"  # written by tests/refresh_notebooks.py
 
@@ -85,7 +86,7 @@ def read_notes():
             "    {} .venv old-venv\n\n"
             "Or keep it, and use it without start.py (with its Python):\n\n"
             "    python -m pip install -r requirements.txt\n"
-            "    python -m jupyterlab notebooks".format("ren" if os.name == "nt" else "mv"),
+            "    python -m jupyterlab notebooks".format("ren" if WINDOWS else "mv"),
         )
 
 
@@ -126,7 +127,8 @@ def install():
     what = "Installing what the lessons need (once; about 450 MB)"
     if shutil.which("uv"):
         command = [shutil.which("uv"), "pip", "install", "--python", str(PYTHON)]
-        failure = run(what + " with uv", command + ["-r", "requirements.txt"])
+        # pip too: students type %pip install
+        failure = run(what + " with uv", command + ["pip", "-r", "requirements.txt"])
         if not failure:
             return
         print("uv could not do it, pip will try. uv said:\n\n" + failure)
@@ -194,7 +196,10 @@ def configure():
             "@jupyterlab/apputils-extension:notification": news
         },
         "etc/jupyter/jupyter_config.json": {
-            "NotebookNotary": {"data_dir": str(VENV / "share" / "jupyter")}
+            "NotebookNotary": {
+                "db_file": str(VENV / "share" / "jupyter" / "nbsignatures.db"),
+                "secret_file": str(VENV / "share" / "jupyter" / "notebook_secret"),
+            }
         },
     }
     for name, content in files.items():
@@ -233,7 +238,8 @@ def lab(options):
     trust()
     lessons = sorted(path.name for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
     if lessons and not any(option.endswith(".ipynb") for option in options):
-        options = [os.path.join(NOTEBOOKS.name, lessons[0])] + options
+        url = "/lab/tree/{}/{}".format(NOTEBOOKS.name, lessons[0])  # also in the printed addresses
+        options = ["--LabApp.default_url=" + url] + options
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         print("You are root (in a container?), so JupyterLab is started with --allow-root.")
         options = options + ["--allow-root"]
@@ -250,7 +256,7 @@ def become(command):
     os.environ["PATH"] = path
     os.chdir(str(ROOT))
     sys.stdout.flush()
-    if os.name != "nt":
+    if not WINDOWS:
         os.execv(command[0], command)
     process = subprocess.Popen(command)  # Windows cannot replace a program by another one
     while process.poll() is None:

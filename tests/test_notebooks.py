@@ -52,8 +52,7 @@ def test_a_lesson_prints_what_it_says(path):
     """In a process of its own, so that `-k` and `-n` choose lessons and never single cells."""
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q"]
     command += ["-p", "no:cacheprovider", "--nbval-cell-timeout=120", "-rN", str(path)]
-    # Not a word from the outer run, and no CI: there, conftest has its say about the outer run.
-    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    env = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     result = subprocess.run(
         command, cwd=NOTEBOOKS.parent, env=env, capture_output=True, encoding="utf-8", timeout=600
     )
