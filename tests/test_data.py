@@ -82,6 +82,7 @@ def test_digits_belong_to_their_labels():
     assert np.mean(distance.argmin(axis=1) == y_test) > 0.8
 
 
+@pytest.mark.compare
 def test_digits_equal_the_copy_in_scikit_learn():
     bunch = pytest.importorskip("sklearn.datasets").load_digits()
     (x_train, y_train), (x_test, y_test) = data.digits()
