@@ -1,0 +1,39 @@
+"""Pictures: of a tape and its backward pass, of training, of what optimizers do.
+
+Each name loads what it needs when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_WHERE = {
+    "backward": "stepper",
+    "tape": "records",
+    "graph": "drawing",
+    "loss_curves": "plots",
+    "surface": "plots",
+    "trajectories": "plots",
+    "LivePlot": "plots",
+    "tangent": "explorers",
+    "explore": "explorers",
+    "race": "explorers",
+    "loss_surface": "explorers",
+    "custom_rule": "explorers",
+}
+
+__all__ = list(_WHERE)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # not import_module(f".{name}"): a file of the same name must not hide the function
+    made = getattr(importlib.import_module(f".{_WHERE[name]}", __name__), name)
+    globals()[name] = made
+    return made
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
