@@ -1,0 +1,206 @@
+"""custom_gradient: a function with a backward rule of your own."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from . import nest
+from .dtypes import numpy_dtype
+from .lines import here, place_of
+from .ops.shape import identity
+from .primitive import tensor_of
+from .recorder import Record, Recorder, only, record, thread
+from .tensor import Tensor, constant
+
+
+class CustomGradient:
+    """Stands in a record for a call of a custom function: its rule is the user's ``grad``.
+
+    Where a `Primitive` has one rule per input, ``grad`` answers for all inputs at once, so it runs
+    once per walk, with the upstream gradients of all outputs.
+    """
+
+    rules = (None,)  # not empty: gradients flow through it
+
+    def __init__(self, function: Callable, grad: Callable, arguments: int, variables: list):
+        self.name = getattr(function, "__name__", type(function).__name__)
+        self.function = function
+        self.grad = grad
+        self.arguments = arguments
+        self.variables = variables
+
+    def __repr__(self) -> str:
+        return f"<CustomGradient: {self.name}>"
+
+    def play_back(self, record: Record, g: Any, reached: set[int], lift: Callable) -> list:
+        """Ask ``grad``: a list of (position, contribution)."""
+        outputs = record.outputs
+        upstream = [_upstream(part, o) for part, o in zip(_as_tuple(g), outputs, strict=True)]
+        grads = self._ask(upstream)
+        given = []
+        for position, (x, grad) in enumerate(zip(record.inputs, grads, strict=True)):
+            if grad is not None and id(x) in reached:
+                given.append((position, lift(self._checked(position, x, grad))))
+        return given
+
+    def _ask(self, upstream: list[Tensor]) -> list:
+        if not self.variables:
+            grads = self.grad(*upstream)
+            return self._counted(grads, self.arguments, "gradients")
+        answer = self.grad(*upstream, variables=self.variables)
+        if not (isinstance(answer, tuple) and len(answer) == 2):
+            raise TypeError(
+                f"the grad of {self.name} was given variables= and must return two things: the "
+                "gradients of the arguments, and a list with one gradient per variable"
+            )
+        by_arguments = self._counted(answer[0], self.arguments, "gradients")
+        by_variables = self._counted(answer[1], len(self.variables), "gradients of variables")
+        return by_arguments + by_variables
+
+    def _counted(self, grads: Any, expected: int, what: str) -> list:
+        flat = nest.flatten(grads) if isinstance(grads, (list, tuple, dict)) else [grads]
+        if len(flat) != expected:
+            raise ValueError(
+                f"custom_gradient function expected to return {expected} {what}, but returned "
+                f"{len(flat)} instead. The grad of `{self.name}` ({_place(self.grad)}) must "
+                "return one gradient per argument"
+            )
+        return flat
+
+    def _checked(self, position: int, x: Tensor, grad: Any) -> Tensor:
+        found = tensor_of(grad)
+        if type(found) is not Tensor:
+            found = constant(found, dtype=x.dtype)
+        if found._value.dtype != x._value.dtype:
+            raise ValueError(
+                f"the grad of `{self.name}` ({_place(self.grad)}) gave {found.dtype.name} for "
+                f"argument {position}, which is {x.dtype.name}: use tf.cast"
+            )
+        return found
+
+
+def custom_gradient(f: Callable) -> Callable:
+    """Give a function its own backward rule.
+
+    ``f(*args)`` returns its result and a function ``grad(*upstream)``. That gets one upstream
+    gradient per result and returns one gradient per argument, already multiplied by upstream.
+    A function that reads variables needs ``grad(*upstream, variables)``, which returns the gradients
+    of the arguments and a list of those of the variables.
+
+    >>> import autodiff_lesson as tf
+    >>> @tf.custom_gradient
+    ... def bar(x, y):
+    ...     def grad(upstream):
+    ...         return upstream * y, upstream * x
+    ...     return x * y, grad
+    >>> x, y = tf.constant(2.0), tf.constant(3.0)
+    >>> with tf.GradientTape() as tape:
+    ...     tape.watch([x, y])
+    ...     z = bar(x, y)
+    >>> [g.numpy().item() for g in tape.gradient(z, [x, y])]
+    [3.0, 2.0]
+    """
+
+    @functools.wraps(f)
+    def decorated(*args: Any, **kwargs: Any) -> Any:
+        tensors = [_as_tensor(x) for x in nest.flatten(args)]
+        packed = nest.pack_sequence_as(args, tensors)
+        reader = _Reader()
+        # the operations inside run unseen by tapes: the whole call is one record for them
+        with only(lambda r: not r.is_tape):
+            thread.active.append(reader)
+            try:
+                result = f(*packed, **kwargs)
+            finally:
+                thread.active.remove(reader)
+            y, grad = _two(f, result)
+            outputs = [identity(_as_tensor(part)) for part in nest.flatten(y)]
+        made = {id(t) for t in tensors}
+        variables = [v for v, t in reader.variables() if id(t) not in made]
+        inputs = (*tensors, *(v._tensor for v in variables))
+        op = CustomGradient(f, grad, len(tensors), variables)
+        tapes = [r for r in thread.active if r.is_tape]
+        for variable in variables:
+            for tape in tapes:
+                tape.read(variable, variable._tensor)
+        with only(lambda r: r.is_tape):
+            record(op, inputs, {}, outputs[0] if len(outputs) == 1 else tuple(outputs))
+        return nest.pack_sequence_as(y, outputs)
+
+    return decorated
+
+
+def recompute_grad(f: Callable) -> Callable:
+    """Run ``f`` without keeping what it computes; the backward pass runs it once more.
+
+    Saves memory for time (Griewank 1992; Chen et al. 2016). Gradients are those of ``f``.
+    """
+    from .tape import GradientTape  # the tape stands on the floor of this file, beside it
+
+    @functools.wraps(f)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        @custom_gradient
+        def inner(*tensors: Any) -> tuple:
+            def grad(*upstream: Any, variables: Any = ()) -> Any:
+                with GradientTape() as tape:
+                    tape.watch(tensors)
+                    again = f(*tensors, **kwargs)
+                flat = nest.flatten(tensors)
+                found = tape.gradient(again, flat + list(variables), list(upstream))
+                by_arguments, by_variables = found[: len(flat)], found[len(flat) :]
+                return (by_arguments, by_variables) if variables else by_arguments
+
+            return f(*tensors, **kwargs), grad
+
+        return inner(*args)
+
+    return wrapper
+
+
+class _Reader(Recorder):
+    """Listens for the trainable variables that are read, and forgets the rest."""
+
+    def __init__(self) -> None:
+        self._read: dict[int, tuple] = {}
+        self.append = lambda record: None  # type: ignore[assignment, method-assign]
+
+    def read(self, variable: Any, tensor: Tensor) -> None:
+        if variable.trainable:
+            self._read[id(variable)] = (variable, tensor)
+
+    def variables(self) -> list[tuple]:
+        return list(self._read.values())
+
+
+def _as_tensor(x: Any) -> Tensor:
+    found = tensor_of(x)
+    return found if type(found) is Tensor else constant(found)
+
+
+def _as_tuple(g: Any) -> tuple:
+    return g if type(g) is tuple else (g,)
+
+
+def _upstream(adjoint: Any, output: Tensor) -> Tensor:
+    """An adjoint as the tensor that ``grad`` gets; zeros where no gradient came back."""
+    if adjoint is None:
+        import numpy as np
+
+        return Tensor(np.zeros(output.shape, numpy_dtype(output.dtype)))
+    return adjoint.tensor if hasattr(adjoint, "tensor") else Tensor(adjoint)
+
+
+def _two(f: Callable, result: Any) -> tuple:
+    if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
+        raise TypeError(
+            f"a function under @custom_gradient returns two things, its result and a function "
+            f"grad; {getattr(f, '__name__', f)} at {here()} returned {result!r:.200}"
+        )
+    return result
+
+
+def _place(function: Callable) -> str:
+    code = getattr(function, "__code__", None)
+    return str(place_of(code, -1)) if code else repr(function)

@@ -1,0 +1,63 @@
+"""Nested lists, tuples and dicts of tensors: taken apart, and put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+
+def flatten(structure: Any) -> list:
+    """The leaves of a nested structure, in order; a dict's by its sorted keys.
+
+    >>> flatten({"b": [1, (2, 3)], "a": 0})
+    [0, 1, 2, 3]
+    """
+    return list(_leaves(structure))
+
+
+def _leaves(structure: Any) -> Iterator:
+    if isinstance(structure, dict):
+        for key in sorted(structure):
+            yield from _leaves(structure[key])
+    elif isinstance(structure, (list, tuple)):
+        for item in structure:
+            yield from _leaves(item)
+    else:
+        yield structure
+
+
+def pack_sequence_as(structure: Any, flat_sequence: Iterable) -> Any:
+    """The values of ``flat_sequence`` in the shape of ``structure``: the way back of `flatten`.
+
+    >>> pack_sequence_as({"b": [1, (2, 3)], "a": 0}, "wxyz")
+    {'b': ['x', ('y', 'z')], 'a': 'w'}
+    """
+    return _pack(structure, iter(flat_sequence))
+
+
+def _pack(structure: Any, leaves: Iterator) -> Any:
+    if isinstance(structure, dict):
+        packed = {key: _pack(structure[key], leaves) for key in sorted(structure)}
+        return type(structure)((key, packed[key]) for key in structure)
+    if isinstance(structure, (list, tuple)):
+        items = [_pack(item, leaves) for item in structure]
+        if hasattr(structure, "_fields"):  # a namedtuple takes its fields one by one
+            return type(structure)(*items)
+        return items if isinstance(structure, list) else tuple(items)
+    return next(leaves)
+
+
+def map_structure(func: Callable, *structures: Any) -> Any:
+    """Apply ``func`` to the leaves of structures of one form; the result has that form too.
+
+    >>> map_structure(lambda a, b: a + b, [1, (2,)], [10, (20,)])
+    [11, (22,)]
+    """
+    flat = [flatten(structure) for structure in structures]
+    if len({len(leaves) for leaves in flat}) > 1:
+        raise ValueError(
+            "the structures do not have the same form: they hold "
+            + ", ".join(str(len(leaves)) for leaves in flat)
+            + " leaves"
+        )
+    return pack_sequence_as(structures[0], map(func, *flat))

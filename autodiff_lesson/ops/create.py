@@ -1,0 +1,90 @@
+"""Tensors made of nothing: zeros, ones, ranges, grids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import numpy_dtype
+from ..primitive import tensor_of
+from ..tensor import Tensor, constant
+from .shape import whole
+
+
+def _lengths(shape: Any) -> tuple:
+    lengths = whole(shape)
+    return (lengths,) if isinstance(lengths, int) else lengths
+
+
+def zeros(shape: Any, dtype: Any = np.float32, name: str | None = None) -> Tensor:
+    """Zeros of a shape."""
+    return constant(np.zeros(_lengths(shape), numpy_dtype(dtype)), name=name)
+
+
+def ones(shape: Any, dtype: Any = np.float32, name: str | None = None) -> Tensor:
+    """Ones of a shape."""
+    return constant(np.ones(_lengths(shape), numpy_dtype(dtype)), name=name)
+
+
+def fill(dims: Any, value: Any, name: str | None = None) -> Tensor:
+    """One value everywhere."""
+    return constant(value, shape=_lengths(dims), name=name)
+
+
+def zeros_like(input: Any, dtype: Any = None, name: str | None = None) -> Tensor:
+    """Zeros in the shape and dtype of another tensor."""
+    x = convert_to_tensor(input)
+    return zeros(x.shape, dtype or x.dtype, name)
+
+
+def ones_like(input: Any, dtype: Any = None, name: str | None = None) -> Tensor:
+    """Ones in the shape and dtype of another tensor."""
+    x = convert_to_tensor(input)
+    return ones(x.shape, dtype or x.dtype, name)
+
+
+def eye(
+    num_rows: int, num_columns: int | None = None, dtype: Any = np.float32, name: Any = None
+) -> Tensor:
+    """The identity matrix."""
+    return constant(np.eye(num_rows, num_columns, dtype=numpy_dtype(dtype)), name=name)
+
+
+def range(
+    start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str | None = None
+) -> Tensor:
+    """Numbers from ``start`` up to, not including, ``limit``."""
+    if limit is None:
+        start, limit = 0, start
+    parts = [np.asarray(tensor_of(part)) for part in (start, limit, delta)]
+    if dtype is None:
+        floats = any(p.dtype.kind == "f" for p in parts)
+        dtype = np.float32 if floats else np.int32
+    return constant(np.arange(*parts, dtype=numpy_dtype(dtype)), name=name)
+
+
+def linspace(start: Any, stop: Any, num: int, name: str | None = None) -> Tensor:
+    """``num`` numbers from ``start`` to ``stop``, both included; of ints, float64."""
+    first, last = (convert_to_tensor(end)._value for end in (start, stop))
+    dtype = first.dtype if first.dtype.kind == "f" else np.dtype(np.float64)
+    return constant(np.linspace(first, last, int(num)).astype(dtype), name=name)
+
+
+def convert_to_tensor(
+    value: Any, dtype: Any = None, dtype_hint: Any = None, name: str | None = None
+) -> Tensor:
+    """A tensor for whatever stands for one; a tensor itself comes back unchanged."""
+    found = tensor_of(value)
+    if type(found) is Tensor:
+        if dtype is not None and found._value.dtype != numpy_dtype(dtype):
+            raise ValueError(
+                f"Tensor conversion requested dtype {numpy_dtype(dtype).name} for Tensor with "
+                f"dtype {found.dtype.name}: write tf.cast"
+            )
+        return found
+    if isinstance(found, (list, tuple)) and any(isinstance(tensor_of(t), Tensor) for t in found):
+        from .shape import stack
+
+        return stack(found)
+    return constant(found, dtype, name=name)

@@ -1,0 +1,153 @@
+"""The rows that work on each number by itself: exp, sin, sigmoid, clip, cast, where.
+
+The legend of every rule: g the upstream gradient, z the output, then the inputs.
+"""
+# fmt: off
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import as_dtype, numpy_dtype
+from ..primitive import kernel, primitive, tensor_of
+from ..tensor import Tensor, constant
+
+
+@kernel
+def sigmoid_kernel(x: Any) -> Any:
+    """1 / (1 + exp(-x)), written with tanh, which cannot overflow."""
+    return 0.5 * np.tanh(0.5 * x) + 0.5
+
+
+@kernel
+def softplus_kernel(x: Any) -> Any:
+    """log(1 + exp(x)) without overflow."""
+    return np.logaddexp(x, np.zeros((), x.dtype))
+
+
+@kernel
+def identity_kernel(x: Any) -> Any:
+    """The same value."""
+    return x
+
+
+@kernel
+def cast_kernel(x: Any, *, dtype: np.dtype) -> Any:
+    """The same numbers in another dtype."""
+    return x.astype(dtype)
+
+
+@kernel
+def stop_kernel(x: Any) -> Any:
+    """The same value, through which nothing flows back."""
+    return x
+
+
+square = primitive(np.square, lambda g, z, x: g * (2 * x))
+sqrt = primitive(np.sqrt, lambda g, z, x: g * 0.5 / z)
+exp = primitive(np.exp, lambda g, z, x: g * z)
+expm1 = primitive(np.expm1, lambda g, z, x: g * (z + 1))
+log = primitive(np.log, lambda g, z, x: g / x)
+log1p = primitive(np.log1p, lambda g, z, x: g / (1 + x))
+sin = primitive(np.sin, lambda g, z, x: g * np.cos(x))
+cos = primitive(np.cos, lambda g, z, x: -g * np.sin(x))
+tan = primitive(np.tan, lambda g, z, x: g * (1 + z * z))
+asin = primitive(np.arcsin, lambda g, z, x: g / np.sqrt(1 - x * x), name="asin")
+acos = primitive(np.arccos, lambda g, z, x: -g / np.sqrt(1 - x * x), name="acos")
+atan = primitive(np.arctan, lambda g, z, x: g / (1 + x * x), name="atan")
+sinh = primitive(np.sinh, lambda g, z, x: g * np.cosh(x))
+cosh = primitive(np.cosh, lambda g, z, x: g * np.sinh(x))
+tanh = primitive(np.tanh, lambda g, z, x: g * (1 - z * z))
+sigmoid = primitive(sigmoid_kernel, lambda g, z, x: g * (z * (1 - z)), name="sigmoid")
+softplus = primitive(softplus_kernel, lambda g, z, x: g * sigmoid_kernel(x), name="softplus")
+abs = primitive(np.abs, lambda g, z, x: g * np.sign(x), name="abs")
+reciprocal = primitive(np.reciprocal, lambda g, z, x: -g * z * z)
+
+sign = primitive(np.sign)
+floor = primitive(np.floor)
+ceil = primitive(np.ceil)
+rint = primitive(np.rint, name="round")
+is_nan = primitive(np.isnan, name="is_nan")
+is_inf = primitive(np.isinf, name="is_inf")
+is_finite = primitive(np.isfinite, name="is_finite")
+
+identity = primitive(identity_kernel, lambda g, z, x: g, name="identity")
+stop_gradient = primitive(stop_kernel, name="stop_gradient")
+
+_cast = primitive(cast_kernel, lambda g, z, x, *, dtype: cast_kernel(g, dtype=x.dtype),
+                  name="cast")
+_truncate = primitive(kernel(lambda x, *, dtype: x.astype(dtype)), name="cast")
+
+# relu'(0) = 0
+relu = primitive(kernel(lambda x: np.maximum(x, x.dtype.type(0))),
+                 lambda g, z, x: g * (x > 0), name="relu")
+_leaky = primitive(kernel(lambda x, *, alpha: np.where(x > 0, x, x * alpha)),
+                   lambda g, z, x, *, alpha: np.where(x > 0, g, g * alpha), name="leaky_relu")
+_elu = primitive(kernel(lambda x, *, alpha: np.where(x > 0, x, alpha * np.expm1(x))),
+                 lambda g, z, x, *, alpha: np.where(x > 0, g, g * (z + alpha)), name="elu")
+
+# at the edge of the range the gradient passes
+_clip = primitive(
+    kernel(lambda x, low, high: np.minimum(np.maximum(x, low), high)),
+    lambda g, z, x, low, high: g * ((x >= low) & (x <= high)),
+    lambda g, z, x, low, high: g * (x < low),
+    lambda g, z, x, low, high: g * (x > high), name="clip_by_value")
+bitwise_and = primitive(np.bitwise_and, name="logical_and")
+
+_where = primitive(np.where, None,
+    lambda g, z, condition, x, y: np.where(condition, g, 0.0),
+    lambda g, z, condition, x, y: np.where(condition, 0.0, g), name="where")
+_positions = primitive(kernel(lambda x: np.argwhere(x)), name="where")
+# fmt: on
+
+
+def cast(x: Any, dtype: Any, name: str | None = None) -> Tensor:
+    """Convert to another dtype. A gradient flows back only between floating dtypes.
+
+    >>> cast(constant([1.7, -1.7]), "int32")
+    <tf.Tensor: shape=(2,), dtype=int32, numpy=array([ 1, -1], dtype=int32)>
+    """
+    as_dtype(dtype)
+    wanted = numpy_dtype(dtype)
+    x = tensor_of(x)
+    if type(x) is Tensor and x._value.dtype == wanted:
+        return x
+    return (_cast if wanted.kind == "f" else _truncate)(x, dtype=wanted)
+
+
+def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Tensor:
+    """x where it is positive, ``alpha * x`` elsewhere (Maas, Hannun & Ng 2013)."""
+    return _leaky(features, alpha=alpha)
+
+
+def elu(features: Any, alpha: float = 1.0, name: str | None = None) -> Tensor:
+    """x where it is positive, ``alpha * (exp(x) - 1)`` elsewhere (Clevert et al. 2015)."""
+    return _elu(features, alpha=alpha)
+
+
+def clip_by_value(
+    t: Any, clip_value_min: Any, clip_value_max: Any, name: str | None = None
+) -> Tensor:
+    """Numbers below the minimum or above the maximum are set to it; their gradient is 0."""
+    return _clip(t, clip_value_min, clip_value_max)
+
+
+def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Tensor:
+    """x where the condition holds, y elsewhere; with the condition alone, where it holds.
+
+    >>> where(constant([True, False]), [1.0, 2.0], [10.0, 20.0]).numpy()
+    array([ 1., 20.], dtype=float32)
+    """
+    if x is None and y is None:
+        return _positions(condition)
+    if x is None or y is None:
+        raise ValueError("where takes x and y, both or neither")
+    if type(tensor_of(x)) is not Tensor and type(tensor_of(y)) is not Tensor:
+        x = constant(x)
+    return _where(condition, x, y)
+
+
+def round(x: Any, name: str | None = None) -> Tensor:
+    """Round to the nearest whole number, halves to the even one. It has no gradient."""
+    return rint(x)

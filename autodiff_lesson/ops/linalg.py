@@ -1,0 +1,120 @@
+"""The rows of linear algebra: matmul, einsum.
+
+The legend of every rule: g the upstream gradient, z the output, x and y the inputs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidArgumentError
+from ..primitive import kernel, primitive, tensor_of
+from ..tensor import Tensor
+
+
+
+@kernel
+def matmul_kernel(x: Any, y: Any) -> Any:
+    """The product of matrices, over leading axes that broadcast."""
+    return np.dot(x, y) if x.ndim == 2 == y.ndim else np.matmul(x, y)
+
+
+@kernel
+def swap(x: Any) -> Any:
+    """The transposed matrices: the last two axes swapped."""
+    return x.T if x.ndim == 2 else np.swapaxes(x, -1, -2)
+
+
+@kernel
+def einsum_kernel(*xs: Any, equation: str) -> Any:
+    """NumPy's einsum."""
+    return np.einsum(equation, *xs)
+
+
+# fmt: off
+_matmul = primitive(matmul_kernel, lambda g, z, x, y: matmul_kernel(g, swap(y)),
+                                   lambda g, z, x, y: matmul_kernel(swap(x), g), name="matmul")
+_swap = primitive(swap, lambda g, z, x: swap(g), name="matrix_transpose")
+_einsum = primitive(einsum_kernel,
+    lambda g, z, *xs, position, equation: einsum_back(g, xs, position, equation),
+    name="einsum", variadic=True)
+# fmt: on
+
+
+def einsum_back(g: Any, xs: tuple, position: int, equation: str) -> Any:
+    """The gradient of one operand: einsum of the others with ``g``, its own indices as result.
+
+    An index that only this operand has was summed over: it comes back as a repetition.
+    """
+    terms, result = equation.split("->")
+    own = terms.split(",")
+    wanted = own[position]
+    others = [(t, x) for i, (t, x) in enumerate(zip(own, xs, strict=True)) if i != position]
+    known = set(result).union(*(set(t) for t, _ in others))
+    found = "".join(c for c in wanted if c in known)
+    spec = ",".join([result, *(t for t, _ in others)]) + "->" + found
+    part = einsum_kernel(g, *(x for _, x in others), equation=spec)
+    shape = xs[position].shape
+    aligned = tuple(n if c in known else 1 for c, n in zip(wanted, shape, strict=True))
+    return np.broadcast_to(np.reshape(part, aligned), shape)
+
+
+def matmul(
+    a: Any,
+    b: Any,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """The matrix product; both need at least two axes, leading ones broadcast.
+
+    >>> matmul([[1.0, 2.0]], [[3.0], [4.0]]).numpy()
+    array([[11.]], dtype=float32)
+    """
+    if transpose_a:
+        a = _swap(a)
+    if transpose_b:
+        b = _swap(b)
+    return _matmul(a, b)
+
+
+def matrix_transpose(a: Any, name: str | None = None) -> Tensor:
+    """Swap the last two axes."""
+    return _swap(a)
+
+
+def einsum(equation: str, *inputs: Any, name: str | None = None) -> Tensor:
+    """Sums of products named by indices, e.g. ``einsum('ij,jk->ik', a, b)``.
+
+    An index may stand once per operand, and the result must be named (``->``).
+    """
+    spec = equation.replace(" ", "")
+    if "->" not in spec:
+        terms = spec.replace(",", "")
+        spec += "->" + "".join(sorted(c for c in set(terms) if terms.count(c) == 1))
+    own = spec.split("->")[0].split(",")
+    if "." in spec or any(len(set(t)) != len(t) for t in own):
+        raise InvalidArgumentError(
+            f"einsum: {equation!r} uses '...' or an index twice in one operand, which is not built"
+        )
+    return _einsum(*inputs, equation=spec)
+
+
+def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Tensor:
+    """Sum products over ``axes``: a number of axes (last of ``a``, first of ``b``), or two lists."""
+    a, b = (tensor_of(t) for t in (a, b))
+    if isinstance(axes, int):
+        axes = (list(range(a.ndim - axes, a.ndim)), list(range(axes)))
+    first, second = ([ax] if isinstance(ax, int) else list(ax) for ax in axes)
+    letters = iter("abcdefghijklmnopqrstuvwxyz")
+    left = [next(letters) for _ in range(a.ndim)]
+    right = [next(letters) for _ in range(b.ndim)]
+    for i, j in zip(first, second, strict=True):
+        right[j % b.ndim] = left[i % a.ndim]
+    shared = {left[i % a.ndim] for i in first}
+    result = [c for c in left + right if c not in shared]
+    return einsum(f"{''.join(left)},{''.join(right)}->{''.join(result)}", a, b)
+
+

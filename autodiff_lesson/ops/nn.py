@@ -1,0 +1,248 @@
+"""The rows of neural networks: convolution, pooling, cross-entropies.
+
+The legend of every rule: g the upstream gradient, z the output, then the inputs: x the data, w the
+filters. A convolution and its two gradients are linear in each argument, and each is the
+gradient of the others: three rows close the circle, to any order.
+
+Inside, channels come first: sums over positions then run along memory.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidArgumentError
+from ..primitive import kernel, primitive, tensor_of
+from ..tensor import Tensor, constant
+from .arithmetic import add, maximum, multiply, negative, subtract
+from .elementwise import abs, cast, exp, log1p
+from .reduce import log_softmax, reduce_sum
+from .shape import one_hot
+
+
+def _pads(size: int, window: int, stride: int, padding: str) -> tuple[int, int, int]:
+    """The length of the output, and the zeros before and after: TensorFlow's SAME and VALID."""
+    if padding == "VALID":
+        return (size - window) // stride + 1, 0, 0
+    out = -(-size // stride)
+    total = max((out - 1) * stride + window - size, 0)
+    return out, total // 2, total - total // 2
+
+
+def _windows(size: tuple, window: tuple, strides: tuple, padding: str) -> list:
+    return [_pads(n, k, s, padding) for n, k, s in zip(size, window, strides, strict=True)]
+
+
+def _channels_first(x: Any, pads: list, value: float = 0.0) -> Any:
+    """(batch, h, w, c) as (c, batch, h, w) with the borders filled."""
+    (_, top, bottom), (_, left, right) = pads
+    batch, height, width, channels = x.shape
+    out = np.full(
+        (channels, batch, height + top + bottom, width + left + right), value, x.dtype
+    )
+    out[:, :, top : top + height, left : left + width] = x.transpose(3, 0, 1, 2)
+    return out
+
+
+def _offsets(window: tuple, strides: tuple, pads: list):
+    """For each place in the window, the slices of the padded image that it touches."""
+    for i in range(window[0]):
+        for j in range(window[1]):
+            rows = slice(i, i + strides[0] * (pads[0][0] - 1) + 1, strides[0])
+            columns = slice(j, j + strides[1] * (pads[1][0] - 1) + 1, strides[1])
+            yield i, j, rows, columns
+
+
+def _columns(x: Any, window: tuple, strides: tuple, pads: list) -> Any:
+    """Every window of the image as a column: (window places x channels, positions)."""
+    padded = _channels_first(x, pads)
+    channels, batch = padded.shape[:2]
+    out = np.empty((*window, channels, batch, pads[0][0], pads[1][0]), x.dtype)
+    for i, j, rows, columns in _offsets(window, strides, pads):
+        out[i, j] = padded[:, :, rows, columns]
+    return out.reshape(window[0] * window[1] * channels, -1)
+
+
+@kernel
+def conv2d_kernel(x: Any, w: Any, *, strides: tuple, padding: str) -> Any:
+    """The cross-correlation of (batch, h, w, in) with filters (h, w, in, out)."""
+    if x.ndim != 4 or w.ndim != 4 or x.shape[3] != w.shape[2]:
+        raise ValueError(
+            f"images (batch, height, width, channels) and filters (height, width, in, out) with "
+            f"as many channels as in; got {x.shape} and {w.shape}"
+        )
+    pads = _windows(x.shape[1:3], w.shape[:2], strides, padding)
+    columns = _columns(x, w.shape[:2], strides, pads)
+    out = np.dot(w.reshape(-1, w.shape[3]).T, columns)
+    shape = (w.shape[3], x.shape[0], pads[0][0], pads[1][0])
+    return np.ascontiguousarray(out.reshape(shape).transpose(1, 2, 3, 0))
+
+
+@kernel
+def conv2d_back_input(g: Any, w: Any, *, strides: tuple, padding: str, shape: tuple) -> Any:
+    """The gradient of a convolution by its images, which have ``shape``."""
+    pads = _windows(shape[1:3], w.shape[:2], strides, padding)
+    flat = g.transpose(3, 0, 1, 2).reshape(w.shape[3], -1)
+    columns = np.dot(w.reshape(-1, w.shape[3]), flat)
+    columns = columns.reshape(*w.shape[:3], shape[0], pads[0][0], pads[1][0])
+    padded = _channels_first(np.zeros(shape, g.dtype), pads)
+    for i, j, rows, cols in _offsets(w.shape[:2], strides, pads):
+        padded[:, :, rows, cols] += columns[i, j]
+    top, left = pads[0][1], pads[1][1]
+    inside = padded[:, :, top : top + shape[1], left : left + shape[2]]
+    return np.ascontiguousarray(inside.transpose(1, 2, 3, 0))
+
+
+@kernel
+def conv2d_back_filters(x: Any, g: Any, *, strides: tuple, padding: str, shape: tuple) -> Any:
+    """The gradient of a convolution by its filters, which have ``shape``."""
+    pads = _windows(x.shape[1:3], shape[:2], strides, padding)
+    columns = _columns(x, shape[:2], strides, pads)
+    flat = g.transpose(3, 0, 1, 2).reshape(shape[3], -1)
+    return np.dot(columns, flat.T).reshape(shape)
+
+
+@kernel
+def max_pool_kernel(x: Any, *, window: tuple, strides: tuple, padding: str) -> Any:
+    """The largest number of each window of (batch, h, w, c)."""
+    places = _pool_places(x, window, strides, padding)
+    return np.ascontiguousarray(places.max(0).transpose(1, 2, 3, 0))
+
+
+@kernel
+def max_pool_gather(v: Any, x: Any, *, window: tuple, strides: tuple, padding: str) -> Any:
+    """The numbers of ``v`` at the places where the windows of ``x`` have their largest."""
+    chosen = _pool_places(x, window, strides, padding).argmax(0)
+    values = _pool_places(v, window, strides, padding)
+    taken = np.take_along_axis(values, chosen[None], 0)[0]
+    return np.ascontiguousarray(taken.transpose(1, 2, 3, 0))
+
+
+@kernel
+def max_pool_scatter(g: Any, x: Any, *, window: tuple, strides: tuple, padding: str) -> Any:
+    """``g`` put back where the windows of ``x`` have their largest number; the first at a tie."""
+    pads = _windows(x.shape[1:3], window, strides, padding)
+    chosen = _pool_places(x, window, strides, padding).argmax(0)
+    padded = _channels_first(np.zeros(x.shape, g.dtype), pads)
+    g = g.transpose(3, 0, 1, 2)
+    for place, (_, _, rows, cols) in enumerate(_offsets(window, strides, pads)):
+        padded[:, :, rows, cols] += np.where(chosen == place, g, g.dtype.type(0))
+    top, left = pads[0][1], pads[1][1]
+    inside = padded[:, :, top : top + x.shape[1], left : left + x.shape[2]]
+    return np.ascontiguousarray(inside.transpose(1, 2, 3, 0))
+
+
+def _pool_places(x: Any, window: tuple, strides: tuple, padding: str) -> Any:
+    """(places in the window, c, batch, out h, out w)."""
+    pads = _windows(x.shape[1:3], window, strides, padding)
+    padded = _channels_first(x, pads, -np.inf)
+    return np.stack([padded[:, :, r, c] for _, _, r, c in _offsets(window, strides, pads)])
+
+
+# fmt: off
+_conv2d = primitive(conv2d_kernel,
+    lambda g, z, x, w, *, strides, padding:
+        conv2d_back_input(g, w, strides=strides, padding=padding, shape=x.shape),
+    lambda g, z, x, w, *, strides, padding:
+        conv2d_back_filters(x, g, strides=strides, padding=padding, shape=w.shape),
+    name="conv2d")
+_conv2d_back_input = primitive(conv2d_back_input,
+    lambda g, z, x, w, *, strides, padding, shape:
+        conv2d_kernel(g, w, strides=strides, padding=padding),
+    lambda g, z, x, w, *, strides, padding, shape:
+        conv2d_back_filters(g, x, strides=strides, padding=padding, shape=w.shape),
+    name="conv2d_back_input")
+_conv2d_back_filters = primitive(conv2d_back_filters,
+    lambda g, z, x, y, *, strides, padding, shape:
+        conv2d_back_input(y, g, strides=strides, padding=padding, shape=x.shape),
+    lambda g, z, x, y, *, strides, padding, shape:
+        conv2d_kernel(x, g, strides=strides, padding=padding),
+    name="conv2d_back_filters")
+_max_pool = primitive(max_pool_kernel,
+    lambda g, z, x, *, window, strides, padding:
+        max_pool_scatter(g, x, window=window, strides=strides, padding=padding),
+    name="max_pool2d")
+_max_pool_scatter = primitive(max_pool_scatter,
+    lambda g, z, v, x, *, window, strides, padding:
+        max_pool_gather(g, x, window=window, strides=strides, padding=padding),
+    None, name="max_pool2d_scatter")
+_max_pool_gather = primitive(max_pool_gather,
+    lambda g, z, v, x, *, window, strides, padding:
+        max_pool_scatter(g, x, window=window, strides=strides, padding=padding),
+    None, name="max_pool2d_gather")
+# fmt: on
+
+
+def _pair(value: Any, what: str) -> tuple[int, int]:
+    """Strides and windows as TensorFlow takes them: n, [h, w] or [1, h, w, 1]."""
+    pair = (value,) * 2 if isinstance(value, int) else tuple(value)
+    pair = pair[1:3] if len(pair) == 4 else pair
+    if len(pair) != 2 or min(pair) < 1:
+        raise InvalidArgumentError(f"{what}={value!r}: write a whole number or [height, width]")
+    return pair
+
+
+def _padding(padding: str) -> str:
+    if str(padding).upper() not in ("SAME", "VALID"):
+        raise InvalidArgumentError(f"padding={padding!r}: write 'SAME' or 'VALID'")
+    return padding.upper()
+
+
+def conv2d(
+    input: Any, filters: Any, strides: Any = 1, padding: str = "VALID", name: str | None = None
+) -> Tensor:
+    """Slide filters (h, w, in, out) over images (batch, h, w, in), as TensorFlow's conv2d."""
+    return _conv2d(input, filters, strides=_pair(strides, "strides"), padding=_padding(padding))
+
+
+def max_pool2d(
+    input: Any, ksize: Any, strides: Any, padding: str = "VALID", name: str | None = None
+) -> Tensor:
+    """The largest number of each window of images (batch, h, w, channels)."""
+    return _max_pool(
+        input,
+        window=_pair(ksize, "ksize"),
+        strides=_pair(strides, "strides"),
+        padding=_padding(padding),
+    )
+
+
+def softmax_cross_entropy_with_logits(
+    labels: Any, logits: Any, axis: int = -1, name: str | None = None
+) -> Tensor:
+    """-sum(labels * log_softmax(logits)) along ``axis``."""
+    return negative(reduce_sum(multiply(log_softmax(logits, axis), labels), axis))
+
+
+def sparse_softmax_cross_entropy_with_logits(
+    labels: Any, logits: Any, name: str | None = None
+) -> Tensor:
+    """-log_softmax(logits) at each label, a whole number from 0 to the number of classes - 1."""
+    logits, labels = (tensor_of(t) for t in (logits, labels))
+    logits = logits if type(logits) is Tensor else constant(logits)
+    labels = labels if type(labels) is Tensor else constant(labels)
+    classes = logits.shape[-1]
+    value = labels._value
+    if value.size and not (0 <= value.min() and value.max() < classes):
+        raise InvalidArgumentError(
+            f"Received a label value of {value.max() if value.max() >= classes else value.min()} "
+            f"which is outside the valid range of [0, {classes})."
+        )
+    return softmax_cross_entropy_with_logits(
+        one_hot(cast(labels, np.int64), classes, dtype=logits.dtype), logits
+    )
+
+
+def sigmoid_cross_entropy_with_logits(
+    labels: Any = None, logits: Any = None, name: str | None = None
+) -> Tensor:
+    """max(x, 0) - x * labels + log(1 + exp(-abs(x))): finite for any logits x."""
+    logits = logits if type(tensor_of(logits)) is Tensor else constant(logits)
+    positive = maximum(logits, 0.0)
+    return add(
+        subtract(positive, multiply(logits, labels)), log1p(exp(negative(abs(logits))))
+    )
+
+

@@ -1,0 +1,106 @@
+"""Random draws: recorded like any operation, so that they can be drawn anew on replay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import numpy_dtype
+from ..primitive import Primitive
+from ..tensor import Tensor
+from .shape import whole
+
+
+class Source:
+    """Where draws come from; one for the whole program, set by `set_seed`."""
+
+    def __init__(self) -> None:
+        self.generator = np.random.default_rng()
+
+
+source = Source()
+
+
+def normal_kernel(*, shape: tuple, mean: float, stddev: float, dtype: np.dtype) -> Any:
+    """Draws from a normal distribution."""
+    return source.generator.normal(mean, stddev, shape).astype(dtype)
+
+
+def uniform_kernel(*, shape: tuple, low: float, high: float, dtype: np.dtype) -> Any:
+    """Draws that are equally likely between ``low`` and ``high`` (not included)."""
+    if dtype.kind in "iu":
+        return source.generator.integers(low, high, shape, dtype)
+    return source.generator.uniform(low, high, shape).astype(dtype)
+
+
+def truncated_kernel(*, shape: tuple, mean: float, stddev: float, dtype: np.dtype) -> Any:
+    """Draws from a normal distribution; those beyond two standard deviations are drawn again."""
+    draws = source.generator.normal(0.0, 1.0, shape)
+    while (far := np.abs(draws) > 2).any():
+        draws = np.where(far, source.generator.normal(0.0, 1.0, shape), draws)
+    return (draws * stddev + mean).astype(dtype)
+
+
+_normal = Primitive(normal_kernel, name="random_normal")
+_uniform = Primitive(uniform_kernel, name="random_uniform")
+_truncated = Primitive(truncated_kernel, name="truncated_normal")
+
+
+def _lengths(shape: Any) -> tuple:
+    lengths = whole(shape)
+    return (lengths,) if isinstance(lengths, int) else lengths
+
+
+def set_seed(seed: int) -> None:
+    """Start the draws anew: after the same seed come the same numbers."""
+    source.generator = np.random.default_rng(seed)
+
+
+def normal(
+    shape: Any,
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: Any = np.float32,
+    seed: int | None = None,
+    name: str | None = None,
+) -> Tensor:
+    """Draws from a normal distribution."""
+    return _normal(shape=_lengths(shape), mean=mean, stddev=stddev, dtype=numpy_dtype(dtype))
+
+
+def truncated_normal(
+    shape: Any,
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: Any = np.float32,
+    seed: int | None = None,
+    name: str | None = None,
+) -> Tensor:
+    """Draws from a normal distribution, none further than two standard deviations from its mean."""
+    return _truncated(shape=_lengths(shape), mean=mean, stddev=stddev, dtype=numpy_dtype(dtype))
+
+
+def uniform(
+    shape: Any,
+    minval: Any = 0,
+    maxval: Any = None,
+    dtype: Any = np.float32,
+    seed: int | None = None,
+    name: str | None = None,
+) -> Tensor:
+    """Draws between ``minval`` and ``maxval`` (1 for floats), which is not included."""
+    dtype = numpy_dtype(dtype)
+    if maxval is None:
+        if dtype.kind != "f":
+            raise ValueError("uniform draws of whole numbers need a maxval")
+        maxval = 1.0
+    return _uniform(shape=_lengths(shape), low=minval, high=maxval, dtype=dtype)
+
+
+def shuffle(value: Any, seed: int | None = None, name: str | None = None) -> Tensor:
+    """The slices along the first axis in random order."""
+    from .shape import gather
+
+    order = source.generator.permutation(len(value))
+    return gather(value, order)

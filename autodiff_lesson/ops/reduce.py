@@ -1,0 +1,279 @@
+"""The rows that make many numbers into fewer: sums, means, extremes, softmax.
+
+The legend of every rule: g the upstream gradient, z the output, x the input.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..primitive import kernel, primitive, tensor_of
+from ..tensor import Tensor, constant
+from .arithmetic import add, divide, greater, maximum, multiply, subtract
+from .create import ones
+from .elementwise import abs, cast, cast_kernel, exp, log, sqrt, square, stop_gradient, where
+from .shape import along, reshape, slice_kernel, stack, transpose, unstack, whole
+
+
+@kernel
+def sum_kernel(x: Any, *, axis: Any, keepdims: bool) -> Any:
+    """The sum, in the dtype of ``x``."""
+    return np.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+
+
+@kernel
+def mean_kernel(x: Any, *, axis: Any, keepdims: bool) -> Any:
+    """The mean, in the dtype of ``x``: of whole numbers a whole number."""
+    total = np.add.reduce(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+    count = x.size // max(total.size, 1) if x.size else 0
+    return total // count if x.dtype.kind in "iu" else total / x.dtype.type(count)
+
+
+@kernel
+def argmax_kernel(x: Any, *, axis: int) -> Any:
+    """Where the largest number is; the first of several."""
+    return np.argmax(x, axis=axis).astype(np.int64)
+
+
+@kernel
+def argmin_kernel(x: Any, *, axis: int) -> Any:
+    """Where the smallest number is; the first of several."""
+    return np.argmin(x, axis=axis).astype(np.int64)
+
+
+@kernel
+def softmax_kernel(x: Any, *, axis: int) -> Any:
+    """exp(x) / sum(exp(x)), with the largest number subtracted first so that exp stays finite."""
+    powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return powers / np.sum(powers, axis=axis, keepdims=True)
+
+
+@kernel
+def log_softmax_kernel(x: Any, *, axis: int) -> Any:
+    """The logarithm of softmax, computed without it."""
+    shifted = x - np.max(x, axis=axis, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+def spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """Give the gradient of a reduction back to each number that went into it."""
+    return np.broadcast_to(kept(g, x, axis, keepdims), x.shape)
+
+
+def kept(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """``g`` with the reduced axes as axes of length 1."""
+    if keepdims or not x.ndim:
+        return g
+    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    gone = {a % x.ndim for a in axes}
+    return np.reshape(g, tuple(1 if i in gone else n for i, n in enumerate(x.shape)))
+
+
+def shared(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """The gradient of an extreme: shared equally among the numbers that reach it."""
+    ties = cast_kernel(x == kept(z, x, axis, keepdims), dtype=x.dtype)
+    count = sum_kernel(ties, axis=axis, keepdims=True)
+    return kept(g, x, axis, keepdims) * (ties / count)
+
+
+# fmt: off
+_sum = primitive(sum_kernel,
+    lambda g, z, x, *, axis, keepdims: spread(g, x, axis, keepdims), name="reduce_sum")
+_mean = primitive(mean_kernel,
+    lambda g, z, x, *, axis, keepdims:
+        spread(g * (math.prod(z.shape) / max(math.prod(x.shape), 1)), x, axis, keepdims),
+    name="reduce_mean")
+_max = primitive(kernel(lambda x, *, axis, keepdims: np.max(x, axis=axis, keepdims=keepdims)),
+    lambda g, z, x, *, axis, keepdims: shared(g, z, x, axis, keepdims), name="reduce_max")
+_min = primitive(kernel(lambda x, *, axis, keepdims: np.min(x, axis=axis, keepdims=keepdims)),
+    lambda g, z, x, *, axis, keepdims: shared(g, z, x, axis, keepdims), name="reduce_min")
+_argmax = primitive(argmax_kernel, name="argmax")
+_argmin = primitive(argmin_kernel, name="argmin")
+_any = primitive(kernel(lambda x, *, axis, keepdims: np.any(x, axis=axis, keepdims=keepdims)),
+                 name="reduce_any")
+_all = primitive(kernel(lambda x, *, axis, keepdims: np.all(x, axis=axis, keepdims=keepdims)),
+                 name="reduce_all")
+_softmax = primitive(softmax_kernel,
+    lambda g, z, x, *, axis: (g - sum_kernel(g * z, axis=axis, keepdims=True)) * z,
+    name="softmax")
+_log_softmax = primitive(log_softmax_kernel,
+    lambda g, z, x, *, axis:
+        g - np.exp(z) * sum_kernel(g, axis=axis, keepdims=True), name="log_softmax")
+_cumsum = primitive(kernel(lambda x, *, axis: np.cumsum(x, axis, dtype=x.dtype)),
+    lambda g, z, x, *, axis: reverse(cumsum_kernel(reverse(g, axis), axis=axis), axis),
+    name="cumsum")
+# fmt: on
+cumsum_kernel = _cumsum.forward
+
+
+def reverse(x: Any, axis: int) -> Any:
+    """The slices along ``axis`` from the last to the first."""
+    return slice_kernel(x, key=along(axis, slice(None, None, -1)))
+
+
+def reduce_sum(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Tensor:
+    """The sum over ``axis`` (one, several, or all), in the tensor's dtype.
+
+    >>> reduce_sum(constant([[1.0, 2.0], [3.0, 4.0]]), axis=0).numpy()
+    array([4., 6.], dtype=float32)
+    """
+    return _sum(_joined(input_tensor), axis=whole(axis), keepdims=keepdims)
+
+
+def reduce_mean(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Tensor:
+    """The mean over ``axis``, in the tensor's dtype: the mean of ints is an int."""
+    return _mean(_joined(input_tensor), axis=whole(axis), keepdims=keepdims)
+
+
+def reduce_max(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Tensor:
+    """The largest number over ``axis``. Numbers that tie for it share the gradient."""
+    return _max(_joined(input_tensor), axis=whole(axis), keepdims=keepdims)
+
+
+def reduce_min(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Tensor:
+    """The smallest number over ``axis``. Numbers that tie for it share the gradient."""
+    return _min(_joined(input_tensor), axis=whole(axis), keepdims=keepdims)
+
+
+def reduce_prod(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Tensor:
+    """The product over ``axis``, multiplied one slice after the other, so zeros are no trouble."""
+    x = _joined(input_tensor)
+    axes = whole(axis)
+    axes = tuple(range(x.ndim)) if axes is None else (axes,) if isinstance(axes, int) else axes
+    gone = sorted(a % x.ndim for a in axes) if x.ndim else []
+    kept_axes = [a for a in range(x.ndim) if a not in gone]
+    moved = transpose(x, [*gone, *kept_axes]) if gone else x
+    left = [x.shape[a] for a in kept_axes]
+    factors = unstack(reshape(moved, [-1, *left])) if math.prod(x.shape) else []
+    product = factors[0] if factors else ones(left, x.dtype)
+    for factor in factors[1:]:
+        product = multiply(product, factor)
+    return reshape(product, [1 if a in gone else n for a, n in enumerate(x.shape)]) if (
+        keepdims
+    ) else product
+
+
+def reduce_any(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Tensor:
+    """Whether any is true."""
+    return _any(_joined(input_tensor), axis=whole(axis), keepdims=keepdims)
+
+
+def reduce_all(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Tensor:
+    """Whether all are true."""
+    return _all(_joined(input_tensor), axis=whole(axis), keepdims=keepdims)
+
+
+def reduce_std(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Tensor:
+    """The standard deviation (of the population)."""
+    return sqrt(reduce_variance(input_tensor, axis, keepdims))
+
+
+def reduce_variance(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Tensor:
+    """The mean of the squared distances to the mean."""
+    x = _joined(input_tensor)
+    return reduce_mean(square(subtract(x, reduce_mean(x, axis, True))), axis, keepdims)
+
+
+def cumsum(x: Any, axis: int = 0, name: str | None = None) -> Tensor:
+    """The running sum along ``axis``."""
+    return _cumsum(_joined(x), axis=whole(axis))
+
+
+def argmax(input: Any, axis: int | None = None, output_type: Any = np.int64, name: Any = None):
+    """Where along ``axis`` (default 0) the largest number is, as int64. It has no gradient."""
+    return cast(_argmax(input, axis=whole(axis) or 0), output_type)
+
+
+def argmin(input: Any, axis: int | None = None, output_type: Any = np.int64, name: Any = None):
+    """Where along ``axis`` (default 0) the smallest number is, as int64. It has no gradient."""
+    return cast(_argmin(input, axis=whole(axis) or 0), output_type)
+
+
+def softmax(logits: Any, axis: int = -1, name: str | None = None) -> Tensor:
+    """exp(x) / sum(exp(x)) along ``axis``."""
+    return _softmax(logits, axis=axis)
+
+
+def log_softmax(logits: Any, axis: int = -1, name: str | None = None) -> Tensor:
+    """The logarithm of softmax, finite also where softmax is 0."""
+    return _log_softmax(logits, axis=axis)
+
+
+def norm(
+    tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: Any = None, name: Any = None
+) -> Tensor:
+    """The length of a vector: ``ord`` 'euclidean' (2), 1 or infinity. Its slope at 0 is nan."""
+    x = _joined(tensor)
+    if ord in ("euclidean", "fro", 2):
+        return sqrt(reduce_sum(square(x), axis, bool(keepdims)))
+    if ord == 1:
+        return reduce_sum(abs(x), axis, bool(keepdims))
+    if ord == math.inf:
+        return reduce_max(abs(x), axis, bool(keepdims))
+    raise ValueError(f"norm: ord={ord!r} is not known; write 'euclidean', 1, 2 or math.inf")
+
+
+def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Tensor:
+    """Scale down to ``clip_norm`` what is longer than that."""
+    x = _joined(t)
+    total = reduce_sum(square(x), axes, True)
+    safe = where(greater(total, 0.0), total, 1.0)
+    length = where(greater(total, 0.0), sqrt(safe), total)
+    return divide(multiply(x, clip_norm), maximum(length, clip_norm))
+
+
+def global_norm(t_list: Any, name: str | None = None) -> Tensor:
+    """The length of all the tensors together, taken as one vector; None is passed over."""
+    sums = [reduce_sum(square(t)) for t in t_list if t is not None]
+    total = sums[0]
+    for part in sums[1:]:
+        total = add(total, part)
+    return sqrt(total)
+
+
+def clip_by_global_norm(
+    t_list: Any, clip_norm: Any, use_norm: Any = None, name: str | None = None
+) -> tuple[list, Tensor]:
+    """Scale all tensors by one factor so that together they are no longer than ``clip_norm``."""
+    length = use_norm if use_norm is not None else global_norm(t_list)
+    factor = divide(clip_norm, maximum(length, clip_norm))
+    return [None if t is None else multiply(t, factor) for t in t_list], length
+
+
+def reduce_logsumexp(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Tensor:
+    """log(sum(exp(x))), with the largest number taken out so that exp stays finite."""
+    x = _joined(input_tensor)
+    top = stop_gradient(reduce_max(x, axis, True))
+    total = add(log(reduce_sum(exp(subtract(x, top)), axis, True)), top)
+    return total if keepdims else reshape(total, reduce_max(x, axis).shape)
+
+
+def _joined(x: Any) -> Tensor:
+    """A tensor; a list of tensors is stacked, so that it stays connected."""
+    found = tensor_of(x)
+    if isinstance(found, (list, tuple)) and any(isinstance(tensor_of(t), Tensor) for t in found):
+        return stack(found)
+    return found if type(found) is Tensor else constant(found)

@@ -1,0 +1,408 @@
+"""The rows that move numbers without changing them: reshape, transpose, concat, gather, slices.
+
+The legend of every rule: g the upstream gradient, z the output, then the inputs. What scatters
+(the gradient of a slice, of a gather) is a row of its own, so that it has a gradient too.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidArgumentError
+from ..primitive import kernel, primitive, tensor_of
+from ..tensor import Tensor, constant
+from .elementwise import identity
+
+
+# ---------------------------------------------------------------- kernels NumPy does not have
+@kernel
+def sum_to(g: Any, *, shape: tuple) -> Any:
+    """Undo a broadcast: sum over the axes along which an array of ``shape`` was repeated."""
+    extra = g.ndim - len(shape)
+    if extra == 1 and g.shape[1:] == shape and g.ndim == 2:
+        # a bias: a product with ones takes a quarter of the time of sum(axis=0)
+        return np.dot(np.ones(g.shape[0], g.dtype), g)
+    axes = tuple(range(extra)) + tuple(
+        i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1
+    )
+    return g.sum(axes).reshape(shape) if axes else g.reshape(shape)
+
+
+@kernel
+def slice_kernel(x: Any, *, key: Any) -> Any:
+    """The part of ``x`` that ``key`` names."""
+    return x[key]
+
+
+@kernel
+def slice_embed(g: Any, *, key: Any, shape: tuple) -> Any:
+    """Zeros of ``shape`` with ``g`` added at ``key``: the way back of a slice."""
+    out = np.zeros(shape, g.dtype)
+    if _repeats(key):
+        np.add.at(out, key, g)
+    else:
+        out[key] = g
+    return out
+
+
+@kernel
+def gather_kernel(x: Any, indices: Any, *, axis: int) -> Any:
+    """The slices of ``x`` along ``axis`` that ``indices`` name."""
+    _check_indices(indices, x.shape[axis])
+    return np.take(x, indices, axis=axis)
+
+
+@kernel
+def scatter_add(g: Any, indices: Any, *, axis: int, shape: tuple) -> Any:
+    """Zeros of ``shape`` with the slices of ``g`` added where ``indices`` say."""
+    out = np.zeros(shape, g.dtype)
+    where = (builtins.slice(None),) * axis + (indices,)
+    np.add.at(out, where, g)
+    return out
+
+
+@kernel
+def pad_kernel(x: Any, *, paddings: tuple, value: float) -> Any:
+    """``value`` around ``x``: (before, after) for each axis."""
+    return np.pad(x, paddings, constant_values=value)
+
+
+@kernel
+def unstack_kernel(x: Any, *, axis: int) -> Any:
+    """The slices along ``axis``, each an output of its own."""
+    return tuple(np.moveaxis(x, axis, 0)) if x.shape[axis] != 1 else (x.squeeze(axis),)
+
+
+# fmt: off
+_sum_to = primitive(sum_to, lambda g, z, x, *, shape: broadcast_back(g, z, x), name="sum_to")
+_broadcast = primitive(np.broadcast_to, lambda g, z, x, *, shape: sum_to(g, shape=x.shape),
+                       name="broadcast_to")
+_reshape = primitive(np.reshape, lambda g, z, x, *, shape: np.reshape(g, x.shape))
+_transpose = primitive(np.transpose,
+    lambda g, z, x, *, axes: np.transpose(g, inverse(axes, x.ndim)))
+_concat = primitive(
+    kernel(lambda *xs, axis: np.concatenate(xs, axis)),
+    lambda g, z, *xs, position, axis: slice_kernel(g, key=part(xs, position, axis)),
+    name="concat", variadic=True)
+_stack = primitive(
+    kernel(lambda *xs, axis: np.stack(xs, axis)),
+    lambda g, z, *xs, position, axis: slice_kernel(g, key=along(axis, position)),
+    name="stack", variadic=True)
+_unstack = primitive(unstack_kernel, lambda g, z, x, *, axis: stack_kernel(*g, axis=axis),
+                     name="unstack")
+_slice = primitive(slice_kernel,
+    lambda g, z, x, *, key: slice_embed(g, key=key, shape=x.shape), name="slice")
+_slice_embed = primitive(slice_embed,
+    lambda g, z, x, *, key, shape: slice_kernel(g, key=key), name="slice_embed")
+_gather = primitive(gather_kernel,
+    lambda g, z, x, indices, *, axis: scatter_add(g, indices, axis=axis, shape=x.shape),
+    None, name="gather")
+_scatter_add = primitive(scatter_add,
+    lambda g, z, x, indices, *, axis, shape: gather_kernel(g, indices, axis=axis),
+    None, name="scatter_add")
+_pad = primitive(pad_kernel,
+    lambda g, z, x, *, paddings, value: slice_kernel(g, key=inner(paddings, x.shape)),
+    name="pad")
+_one_hot = primitive(
+    kernel(lambda indices, *, depth, on, off, dtype: np.where(
+        np.expand_dims(indices, -1) == np.arange(depth), dtype.type(on), dtype.type(off))),
+    name="one_hot")
+# fmt: on
+concat_kernel, stack_kernel = _concat.forward, _stack.forward
+
+
+# ---------------------------------------------------------------- what the rules compute with
+def broadcast_back(g: Any, z: Any, x: Any) -> Any:
+    """The way back of `sum_to`: axes of length 1 where they were summed, then repeated."""
+    aligned = (1,) * (x.ndim - z.ndim) + z.shape
+    return np.broadcast_to(np.reshape(g, aligned), x.shape)
+
+
+def inverse(axes: tuple | None, ndim: int) -> tuple:
+    """The order of axes that undoes ``axes`` (None: the reverse order)."""
+    order = axes if axes is not None else tuple(range(ndim))[::-1]
+    return tuple(sorted(range(ndim), key=[a % ndim for a in order].__getitem__))
+
+
+def along(axis: int, position: Any) -> tuple:
+    """The key of one slice along ``axis``."""
+    if axis < 0:
+        return (..., position) + (builtins.slice(None),) * (-axis - 1)
+    return (builtins.slice(None),) * axis + (position,)
+
+
+def part(xs: tuple, position: int, axis: int) -> tuple:
+    """The key of one of the arrays that were joined along ``axis``."""
+    start = sum(x.shape[axis] for x in xs[:position])
+    return along(axis, builtins.slice(start, start + xs[position].shape[axis]))
+
+
+def inner(paddings: tuple, shape: tuple) -> tuple:
+    """The key of what was padded."""
+    return tuple(builtins.slice(p[0], p[0] + n) for p, n in zip(paddings, shape, strict=True))
+
+
+def _repeats(key: Any) -> bool:
+    """Whether a key may name one place twice: only arrays of indices do."""
+    return any(
+        isinstance(k, (list, np.ndarray)) and np.asarray(k).dtype.kind != "b"
+        for k in (key if isinstance(key, tuple) else (key,))
+    )
+
+
+def _check_indices(indices: Any, length: int) -> None:
+    if indices.size and not (0 <= indices.min() and indices.max() < length):
+        raise IndexError(f"indices must lie in [0, {length}), got {indices}")
+
+
+def whole(value: Any) -> Any:
+    """Whole numbers as a user may write them: ints, lists, tensors of ints."""
+    if value is None or isinstance(value, int):
+        return value
+    value = tensor_of(value)
+    if isinstance(value, (list, tuple)):
+        return tuple(int(v) for v in value)
+    array = np.asarray(value)
+    return int(array) if not array.ndim else tuple(int(v) for v in array)
+
+
+def _tensor(x: Any) -> Tensor:
+    found = tensor_of(x)
+    return found if type(found) is Tensor else constant(found)
+
+
+# ---------------------------------------------------------------- the functions users call
+def reshape(tensor: Any, shape: Any, name: str | None = None) -> Tensor:
+    """The same numbers in another shape; one length may be -1."""
+    shape = whole(shape)
+    return _reshape(tensor, shape=(shape,) if isinstance(shape, int) else shape)
+
+
+def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Tensor:
+    """Repeat along axes of length 1, and along new ones in front, up to ``shape``."""
+    return _broadcast(input, shape=whole(shape))
+
+
+def transpose(a: Any, perm: Any = None, name: str | None = None) -> Tensor:
+    """Change the order of the axes; without ``perm``, reverse it."""
+    return _transpose(a, axes=whole(perm))
+
+
+def expand_dims(input: Any, axis: int, name: str | None = None) -> Tensor:
+    """Put a new axis of length 1 at ``axis``."""
+    x = _tensor(input)
+    axis = whole(axis)
+    at = axis if axis >= 0 else axis + x.ndim + 1
+    if not 0 <= at <= x.ndim:
+        raise InvalidArgumentError(
+            f"expand_dims: axis={axis} is out of range for shape {x.shape}"
+        )
+    return reshape(x, (*x.shape[:at], 1, *x.shape[at:]))
+
+
+def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Tensor:
+    """Leave out axes of length 1: all of them, or those named."""
+    x = _tensor(input)
+    axis = whole(axis)
+    axes = (axis,) if isinstance(axis, int) else axis
+    if axes is None or axes == ():
+        gone = {i for i, n in enumerate(x.shape) if n == 1}
+    else:
+        gone = {a % x.ndim for a in axes}
+    for a in gone:
+        if x.shape[a] != 1:
+            raise InvalidArgumentError(
+                f"squeeze: axis {a} has length {x.shape[a]} in shape {x.shape}, not 1"
+            )
+    return reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in gone))
+
+
+def concat(values: Any, axis: int, name: str | None = None) -> Tensor:
+    """Join tensors along an axis they have."""
+    if isinstance(values, Tensor):
+        values = [values]
+    return _concat(*values, axis=whole(axis))
+
+
+def stack(values: Any, axis: int = 0, name: str | None = None) -> Tensor:
+    """Join tensors of one shape along a new axis."""
+    return _stack(*values, axis=whole(axis))
+
+
+def unstack(value: Any, num: int | None = None, axis: int = 0, name: str | None = None) -> list:
+    """The slices along an axis, as a list of tensors."""
+    x = _tensor(value)
+    if not x.ndim:
+        raise InvalidArgumentError("unstack needs at least one axis; this is a scalar")
+    if num is not None and num != x.shape[axis]:
+        raise InvalidArgumentError(f"unstack: num={num}, but the axis has length {x.shape[axis]}")
+    if x.shape[axis] == 0:
+        return []
+    made = _unstack(x, axis=axis)
+    return list(made) if type(made) is tuple else [made]
+
+
+def split(value: Any, num_or_size_splits: Any, axis: int = 0, name: str | None = None) -> list:
+    """Cut along an axis into equal parts, or into parts of the given lengths."""
+    x = _tensor(value)
+    sizes = whole(num_or_size_splits)
+    length = x.shape[axis]
+    if isinstance(sizes, int):
+        if length % sizes:
+            raise InvalidArgumentError(f"split: {length} cannot be cut into {sizes} equal parts")
+        sizes = (length // sizes,) * sizes
+    if sum(sizes) != length:
+        raise InvalidArgumentError(f"split: the parts {sizes} do not add up to {length}")
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    return [
+        _slice(x, key=along(axis, builtins.slice(s, s + n)))
+        for s, n in zip(starts, sizes, strict=True)
+    ]
+
+
+def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
+    """Repeat the whole tensor along each axis."""
+    x, times = _tensor(input), whole(multiples)
+    if len(times) != x.ndim:
+        raise InvalidArgumentError(
+            f"tile: {len(times)} multiples {times} for a tensor of shape {x.shape}"
+        )
+    spread = [1 if k % 2 == 0 else n for n in x.shape for k in (0, 1)]
+    wide = [m if k == 0 else n for m, n in zip(times, x.shape, strict=True) for k in (0, 1)]
+    repeated = broadcast_to(reshape(x, spread), wide)
+    return reshape(repeated, [m * n for m, n in zip(times, x.shape, strict=True)])
+
+
+def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None = None) -> Tensor:
+    """Repeat each element (or each slice along ``axis``) in place."""
+    x = _tensor(input) if axis is not None else reshape(input, (-1,))
+    axis = axis or 0
+    counts = whole(repeats)
+    return gather(x, np.repeat(np.arange(x.shape[axis]), counts), axis=axis)
+
+
+def pad(
+    tensor: Any,
+    paddings: Any,
+    mode: str = "CONSTANT",
+    constant_values: float = 0,
+    name: str | None = None,
+) -> Tensor:
+    """Put ``constant_values`` around a tensor: ``paddings`` is (before, after) for each axis."""
+    if mode.upper() != "CONSTANT":
+        raise InvalidArgumentError(f"pad: mode {mode!r} is not built; write mode='CONSTANT'")
+    widths = np.asarray(paddings)
+    pairs = tuple((int(before), int(after)) for before, after in widths)
+    return _pad(tensor, paddings=pairs, value=constant_values)
+
+
+def gather(
+    params: Any,
+    indices: Any,
+    validate_indices: Any = None,
+    axis: int | None = None,
+    batch_dims: int = 0,
+    name: str | None = None,
+) -> Tensor:
+    """The slices of ``params`` along ``axis`` that whole-number ``indices`` name.
+
+    >>> gather(constant([10.0, 20.0, 30.0]), [2, 0, 2]).numpy()
+    array([30., 10., 30.], dtype=float32)
+    """
+    if batch_dims:
+        raise InvalidArgumentError("gather: batch_dims is not built; use a mask with tf.one_hot")
+    x = _tensor(params)
+    axis = whole(axis) or 0
+    return _gather(x, _indices(indices), axis=axis % max(x.ndim, 1))
+
+
+def _indices(indices: Any) -> Tensor:
+    found = tensor_of(indices)
+    if type(found) is not Tensor:
+        found = constant(np.asarray(found))
+    if found._value.dtype.kind not in "iu":
+        raise InvalidArgumentError(
+            f"indices are {found.dtype.name}; they must be whole numbers: tf.cast(i, tf.int32)"
+        )
+    return found
+
+
+def one_hot(
+    indices: Any,
+    depth: int,
+    on_value: float = 1.0,
+    off_value: float = 0.0,
+    axis: int | None = None,
+    dtype: Any = np.float32,
+    name: str | None = None,
+) -> Tensor:
+    """A 1 at each index, 0 elsewhere, along a new last axis of length ``depth``."""
+    if axis not in (None, -1):
+        raise InvalidArgumentError("one_hot: only the last axis is built; use tf.transpose")
+    dtype = np.dtype(getattr(dtype, "dtype", dtype))
+    return _one_hot(_indices(indices), depth=int(depth), on=on_value, off=off_value, dtype=dtype)
+
+
+def meshgrid(*args: Any, indexing: str = "xy", name: str | None = None) -> list[Tensor]:
+    """Coordinates of the points of a grid, one tensor per axis."""
+    flat = [reshape(a, (-1,)) for a in args]
+    order = [1, 0, *range(2, len(flat))] if indexing == "xy" and len(flat) > 1 else range(len(flat))
+    shape = [0] * len(flat)
+    for at, x in zip(order, flat, strict=True):
+        shape[at] = len(x)
+    return [
+        broadcast_to(reshape(x, [-1 if i == at else 1 for i in range(len(flat))]), shape)
+        for at, x in zip(order, flat, strict=True)
+    ]
+
+
+def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tensor:
+    """The part that begins at ``begin`` and has ``size`` (-1: up to the end)."""
+    pairs = zip(whole(begin), whole(size), strict=True)
+    return _slice(
+        input_, key=tuple(builtins.slice(b, None if n == -1 else b + n) for b, n in pairs)
+    )
+
+
+def getitem(x: Any, key: Any) -> Tensor:
+    """``x[key]``: whole numbers, slices, ``...``, ``tf.newaxis``, a tensor or array of bools."""
+    return _slice(x, key=_plain_key(key))
+
+
+def _plain_key(key: Any) -> Any:
+    if isinstance(key, tuple):
+        return tuple(_plain_key(k) for k in key)
+    if isinstance(key, builtins.slice):
+        return builtins.slice(whole(key.start), whole(key.stop), whole(key.step))
+    found = tensor_of(key)
+    if type(found) is Tensor:
+        found = found.numpy()
+    if isinstance(found, (list, np.ndarray)) and np.asarray(found).dtype.kind not in "biu":
+        raise TypeError(f"a tensor is indexed by whole numbers or bools, not by {key!r}")
+    return found
+
+
+def boolean_mask(tensor: Any, mask: Any, name: str | None = None) -> Tensor:
+    """The elements where ``mask`` holds."""
+    return _slice(tensor, key=np.asarray(tensor_of(mask)))
+
+
+def size(input: Any, out_type: Any = np.int32, name: str | None = None) -> Tensor:
+    """How many numbers, as an int32 scalar."""
+    return constant(math.prod(_tensor(input).shape), out_type)
+
+
+def shape(input: Any, out_type: Any = np.int32, name: str | None = None) -> Tensor:
+    """The shape, as an int32 vector."""
+    return constant(list(_tensor(input).shape), out_type)
+
+
+def rank(input: Any, name: str | None = None) -> Tensor:
+    """How many axes, as an int32 scalar."""
+    return constant(_tensor(input).ndim, np.int32)
+
+

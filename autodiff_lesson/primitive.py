@@ -1,0 +1,302 @@
+"""Primitive: one row of the table of operations, and the single place where one is run.
+
+A row is a forward NumPy function and one *backward rule per input*::
+
+    multiply = primitive(np.multiply, lambda g, z, x, y: g * y,
+                                      lambda g, z, x, y: g * x)
+
+The legend of names is the same in every rule: ``g`` is the upstream gradient, the adjoint of the
+output; ``z`` is the output; then the inputs; then the attributes by name. A rule may use
+operators, ufuncs, and NumPy functions and `kernel` functions that are rows themselves. For it runs
+on three kinds of values:
+
+- NumPy arrays, when nobody listens;
+- `Lifted` tensors, when an outer tape or a `function` records the backward pass too: then each
+  operation in the rule runs through its own row, and so is recorded and has a gradient itself;
+- symbols, when `explain` writes the rule down as a formula.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import operator
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .errors import InvalidArgumentError
+from .lines import here, user_frame
+from .recorder import Record, thread
+from .tensor import Tensor, as_value
+
+# log(0), the slope of sqrt at 0: TensorFlow is silent there, and np.errstate costs 1.4 us a call
+warnings.filterwarnings("ignore", category=RuntimeWarning, module="autodiff_lesson")
+
+ROWS: dict[Callable, Primitive] = {}
+"""The row of each NumPy function or kernel that rules may use."""
+
+# On scalars Python's operators are three to ten times faster than the ufuncs of the same name.
+_OPERATORS = {
+    np.add: operator.add,
+    np.subtract: operator.sub,
+    np.multiply: operator.mul,
+    np.true_divide: operator.truediv,
+    np.negative: operator.neg,
+    np.matmul: operator.matmul,
+}
+
+Rule = Callable[..., Any]
+
+
+class Primitive:
+    """One operation: how to compute it, and per input how a gradient flows back through it.
+
+    Attributes:
+        name: what TensorFlow calls it.
+        forward: the NumPy function; takes the inputs' values and the attributes by name.
+        rules: one rule per input; None where no gradient flows (an index, a condition). With
+            ``variadic`` a single rule that is also told the input's ``position``. Empty if the
+            operation has no gradient at all.
+    """
+
+    def __init__(
+        self, forward: Callable, *rules: Rule | None, name: str = "", variadic: bool = False
+    ):
+        self.name = name or forward.__name__
+        self.forward = forward
+        self.compute = _OPERATORS.get(forward, forward)
+        self.rules = rules
+        self.variadic = variadic
+        # which inputs must agree in dtype: those that are numbers of the same kind
+        self.alike = tuple(i for i, rule in enumerate(rules) if rule) if not variadic else ()
+        self._checks_two = not rules or variadic or len(self.alike) >= 2
+        known = next((rule for rule in rules if rule), None)
+        self.inputs, self.attributes = _signature(known, forward)
+        self._keywords = frozenset(self.attributes)
+
+    def __repr__(self) -> str:
+        return f"<Primitive: {self.name}>"
+
+    def __call__(self, *inputs: Any, **attributes: Any) -> Any:
+        """Run it on tensors, variables, arrays and numbers, tell who listens, return tensors."""
+        if attributes and not attributes.keys() <= self._keywords:
+            inputs, attributes = self._sorted_out(inputs, attributes)
+        for x in inputs:
+            if type(x) is not Tensor:
+                inputs = self._as_tensors(inputs)
+                break
+        values = [x._value for x in inputs]
+        if self._checks_two and len(values) > 1:
+            first = values[0].dtype
+            for value in values:
+                if value.dtype is not first:
+                    self._check_dtypes(inputs)
+        try:
+            value = self.compute(*values, **attributes)
+        except (ValueError, TypeError, IndexError) as error:
+            raise self._refused(inputs, attributes, error) from None
+        output = tuple(map(Tensor, value)) if type(value) is tuple else Tensor(value)
+        active = thread.active
+        if active:
+            frame = user_frame(2)
+            made = Record(self, inputs, attributes, output, frame.f_code, frame.f_lasti)
+            for recorder in active:
+                recorder.append(made)
+        return output
+
+    def play_back(self, record: Record, g: Any, reached: set[int], lift: Callable) -> list:
+        """Run the rules of the inputs in ``reached``: a list of (position, contribution).
+
+        ``lift`` turns a tensor into what rules compute with: an array, or a `Lifted`. Of several
+        outputs, those that no gradient came back to (None) count as zeros.
+        """
+        output = record.output
+        if type(output) is tuple:
+            z: Any = tuple(map(lift, output))
+            g = tuple(
+                np.zeros(o._value.shape, o._value.dtype) if part is None else part
+                for part, o in zip(g, output, strict=True)
+            )
+        else:
+            z = lift(output)
+        values = [lift(x) for x in record.inputs]
+        given = []
+        for position, x in enumerate(record.inputs):
+            if id(x) in reached:
+                rule = self.rule(position) if self.variadic else self.rules[position]
+                if rule is not None:
+                    given.append((position, rule(g, z, *values, **record.attributes)))
+        return given
+
+    def rule(self, position: int) -> Rule | None:
+        """The backward rule of the input at ``position``."""
+        if self.variadic:
+            return functools.partial(self.rules[0], position=position)  # type: ignore[arg-type]
+        return self.rules[position] if self.rules else None
+
+    def _sorted_out(self, inputs: tuple, attributes: dict) -> tuple[tuple, dict]:
+        """Inputs may be given by name; every operation takes (and does not need) a ``name``."""
+        attributes = {key: value for key, value in attributes.items() if key != "name"}
+        named = self.inputs[len(inputs) :]
+        inputs += tuple(attributes.pop(key) for key in named if key in attributes)
+        unknown = attributes.keys() - self._keywords
+        if unknown:
+            raise TypeError(
+                f"{self.name} at {here()} got an unexpected keyword argument "
+                f"{sorted(unknown)[0]!r}. It takes {', '.join(self.inputs + self.attributes)}"
+            )
+        return inputs, attributes
+
+    def _as_tensors(self, inputs: tuple) -> tuple[Tensor, ...]:
+        """Whatever is not a tensor takes the dtype of the tensors beside it."""
+        found = list(inputs)
+        for i, x in enumerate(found):
+            if type(x) is not Tensor:
+                found[i] = tensor_of(x)
+        alike = self.alike or range(len(found))
+        dtype = None
+        for i in alike:
+            if type(found[i]) is Tensor:
+                dtype = found[i]._value.dtype
+                break
+        for i, x in enumerate(found):
+            if type(x) is not Tensor:
+                found[i] = Tensor(self._converted(x, dtype if i in alike else None))
+        return tuple(found)
+
+    def _converted(self, value: Any, dtype: np.dtype | None) -> Any:
+        try:
+            return as_value(value, dtype)
+        except InvalidArgumentError as error:
+            raise InvalidArgumentError(f"{self.name} at {here()}: {error}") from None
+
+    def _check_dtypes(self, inputs: tuple[Tensor, ...]) -> None:
+        checked = [inputs[i] for i in self.alike] if self.alike else list(inputs)
+        dtypes = [x._value.dtype for x in checked]
+        for other in dtypes[1:]:
+            if other != dtypes[0]:
+                raise InvalidArgumentError(
+                    f"{self.name} at {here()}: the inputs have the dtypes "
+                    f"{' and '.join(d.name for d in dtypes)}, which do not mix. Bring one to the "
+                    f"other's: tf.cast(..., tf.{dtypes[0].name})"
+                )
+
+    def _refused(self, inputs: tuple, attributes: dict, error: Exception) -> Exception:
+        if len(inputs) != len(self.inputs) and not self.variadic:
+            takes = f"{len(self.inputs)} inputs ({', '.join(self.inputs)})"
+            return TypeError(f"{self.name} at {here()} takes {takes}, not {len(inputs)}")
+        shapes = ", ".join(f"{tuple(x.shape)} {x.dtype.name}" for x in inputs)
+        with_ = "".join(f", {key}={value!r}" for key, value in attributes.items())
+        return InvalidArgumentError(
+            f"{self.name} at {here()} cannot take inputs of shape {shapes}{with_}: {error}"
+        )
+
+
+def tensor_of(x: Any) -> Any:
+    """The tensor that ``x`` stands for, if it is one or is read like one; else ``x`` itself."""
+    if isinstance(x, Tensor):
+        return x
+    read = getattr(x, "_read", None)  # a Variable, or a Keras object that holds one
+    return x if read is None else read()
+
+
+def primitive(
+    forward: Callable, *rules: Rule | None, name: str = "", variadic: bool = False
+) -> Primitive:
+    """Make a row and enter it into the table, so that rules may use ``forward`` too."""
+    row = Primitive(forward, *rules, name=name, variadic=variadic)
+    ROWS.setdefault(forward, row)
+    return row
+
+
+def kernel(function: Callable) -> Callable:
+    """Let a function of arrays be used in rules: on lifted tensors and symbols it asks them.
+
+    This is NumPy's own protocol (``__array_function__``, NEP 18), for functions NumPy lacks.
+    """
+
+    @functools.wraps(function)
+    def dispatch(*args: Any, **attributes: Any) -> Any:
+        for arg in args:
+            if hasattr(type(arg), "__array_function__") and not isinstance(arg, np.ndarray):
+                return arg.__array_function__(dispatch, (type(arg),), args, attributes)
+        return function(*args, **attributes)
+
+    return dispatch
+
+
+class Lifted(np.lib.mixins.NDArrayOperatorsMixin):
+    """A tensor inside a rule while somebody records the backward pass.
+
+    It answers to operators, ufuncs and NumPy functions by running their rows, so each of them is
+    recorded. What has no row is an error, never a silent array.
+    """
+
+    __slots__ = ("tensor",)
+
+    def __init__(self, tensor: Tensor):
+        self.tensor = tensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.tensor._value.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.tensor._value.ndim
+
+    @property
+    def size(self) -> int:
+        return self.tensor._value.size
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.tensor._value.dtype
+
+    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
+        raise TypeError(
+            "a backward rule turned a lifted tensor into an array: its gradient would be lost. "
+            "Rules use operators, ufuncs, and functions that are rows of the table"
+        )
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__":
+            return NotImplemented
+        return self._run(ufunc, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return self._run(func, args, kwargs)
+
+    @staticmethod
+    def _run(func: Callable, args: tuple, kwargs: dict) -> Any:
+        row = ROWS.get(func)
+        if row is None:
+            raise TypeError(f"a backward rule uses {func.__name__}, which has no row in the table")
+        inputs, attributes = bind(row, args, kwargs)
+        made = row(*(x.tensor if type(x) is Lifted else x for x in inputs), **attributes)
+        return tuple(map(Lifted, made)) if type(made) is tuple else Lifted(made)
+
+
+def bind(row: Primitive, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """Split the arguments of a NumPy-style call into a row's inputs and its attributes."""
+    if row.variadic and args and isinstance(args[0], (list, tuple)):
+        inputs, rest = tuple(args[0]), args[1:]  # np.stack([a, b]), np.concatenate([a, b])
+    elif row.variadic:
+        inputs, rest = args, ()
+    else:
+        inputs, rest = args[: len(row.inputs)], args[len(row.inputs) :]
+    return inputs, {**dict(zip(row.attributes, rest, strict=False)), **kwargs}
+
+
+def _signature(rule: Rule | None, forward: Callable) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the inputs and of the attributes, read off a rule or the forward function."""
+    if rule is None and isinstance(forward, np.ufunc):
+        return ("x", "y")[: forward.nin], ()
+    parameters = inspect.signature(rule or forward).parameters.values()
+    legend = ("g", "z") if rule else ()
+    inputs = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
+    keywords = tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+    return inputs[len(legend) :], tuple(k for k in keywords if k != "position")
