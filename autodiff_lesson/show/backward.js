@@ -24,7 +24,9 @@ const BARRED = /([\p{L}\p{N}_.:\/]+)\u0304/u;
 
 function rich(text, inSvg = false) {
   return text.split(BARRED).map((part, i) =>
-    i % 2 ? make(inSvg ? "svg:tspan" : "span", { class: "bar" }, part) : part);
+    i % 2 === 0 ? part
+      : /^\p{L}[₀-₉]*$/u.test(part) ? `${part[0]}\u0304${part.slice(1)}`
+        : make(inSvg ? "svg:tspan" : "span", { class: "bar" }, part));
 }
 
 const spoken = (text) => text.replace(new RegExp(BARRED, "gu"), "$1 bar");
@@ -129,7 +131,7 @@ class Stepper {
         panel("code", "Your code", this.codePanel),
         panel("tape", "The tape", this.tapePanel)),
       panel("graph", "The computation", this.graphPanel),
-      panel("now", "What happens now", this.now, this.ledger)));
+      panel("happens", "What happens now", this.now, this.ledger)));
     this.root.append(this.box);
     this.faster(0);
   }
@@ -179,7 +181,7 @@ class Stepper {
       const plain = typeof node.v === "string";
       g.append(line(plain ? (node.n ? `${node.n} = ${node.v}` : node.v) : node.n, 22, "value"));
       let at = 22;
-      if (node.s) g.append(line(node.s, at += 21, "shape"));
+      if (node.s) g.append(line(node.s, at += 22, "shape"));
       if (!plain) {
         const map = heat(node.v, [84, 48], true);
         map.setAttribute("transform", `translate(12 ${at + 9})`);
@@ -197,7 +199,7 @@ class Stepper {
         g.append(sign);
       }
       svg.append(g);
-      return { g, adjoint, sign, at: at + 21, plain };
+      return { g, adjoint, sign, at: at + 24, plain };
     });
     return make("div", { class: "scroll" }, svg);
   }
@@ -342,7 +344,7 @@ class Stepper {
         box.adjoint.append(make("svg:text", { x, y, class: adjoint === undefined ? "wait" : "" }, ...rich(text, true)));
         if (!plain) {
           const map = heat(adjoint, [84, 48], true);
-          map.setAttribute("transform", `translate(108 ${box.at - 21 + 9})`);
+          map.setAttribute("transform", `translate(108 ${box.at - 24 + 9})`);
           box.adjoint.append(map);
         }
       }

@@ -12,7 +12,6 @@ data is plain lists, dicts and strings:
 
 from __future__ import annotations
 
-import ast
 import linecache
 from typing import Any
 
@@ -24,8 +23,9 @@ from ..recorder import Record
 from ..tape import GradientTape
 from ..tensor import Tensor
 from . import formulas
+from .names import namer
 from .layout import layered
-from .numbers import number, shape_text, value
+from .numbers import value
 
 BAR = "\u0304"
 """Behind a name: the adjoint of it. Drawn as a bar over the whole name."""
@@ -37,7 +37,7 @@ SIGNS = {
 }  # fmt: skip
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
-CHARACTER, LINE = 8.5, 21  # of the monospaced 14 px text in a box
+CHARACTER, LINE = 8.5, 22  # of the monospaced 14 px text in a box
 HEAT = 84, 48  # a heat map in a box
 SIGN_HEIGHT = 30  # what the sign of the operation takes above its box
 
@@ -47,16 +47,16 @@ class Picture:
 
     def __init__(self, tape: GradientTape, target: Any, sources: Any, output_gradients: Any = None):
         self.tape = tape
-        self.targets = [_tensor(t) for t in nest.flatten(target)]
-        self.sources = nest.flatten(sources)
+        self.targets = [_tensor(t) for t in nest.flatten(target)] if target is not None else []
+        self.sources = nest.flatten(sources) if sources is not None else []
         self.records = tape.records
-        self.steps = list(tape.walk(target, sources, output_gradients))
+        self.steps = list(tape.walk(self.targets, self.sources, output_gradients))
         self.seeds = _seeds(self.targets, output_gradients)
         self.nodes: list[dict] = []
         self.ops: list[dict] = []
         self._index: dict[int, int] = {}
         self._keep: list[Tensor] = []
-        self._names = _names(self.records)
+        self._name = namer(tape, self.records)
         self._add_nodes()
         self.code, places = _code(self.records)
         for op, place in zip(self.ops, places, strict=True):
@@ -67,21 +67,8 @@ class Picture:
     # what there is
 
     def _add_nodes(self) -> None:
-        source_names: dict[int, str] = {}
-        for source in self.sources:
-            for tensor in self.read_as(source):
-                if type(source) is not Tensor:
-                    source_names[id(tensor)] = source.name.removesuffix(":0")
-                self._keep.append(tensor)
         wanted = {id(t) for s in self.sources for t in self.read_as(s)}
-        variables = {
-            key: variable.name.removesuffix(":0")
-            for variable in self.tape.watched_variables()
-            for key in self.tape._reads.get(id(variable), ())
-        }
-        self._names = {**_caller_names(self.records), **self._names, **variables, **source_names}
-        targets = {id(t) for t in self.targets}
-        watched = {id(w) for w, _ in self.tape._watched.values()} | set(variables)
+        watched = {key for w, _ in self.tape._watched.values() for key in self.tape._keys([w])}
         for tensor in (t for s in self.sources for t in self.read_as(s)):
             self._node(tensor, "source")
         for k, record in enumerate(self.records):
@@ -101,7 +88,6 @@ class Picture:
         for t in self.targets:
             self._node(t, "made")
             self.nodes[self.of(t)]["t"] = 1
-        assert targets
 
     def read_as(self, source: Any) -> list[Tensor]:
         """The tensors under which a source stands on the tape: a variable's values, or itself."""
@@ -118,9 +104,7 @@ class Picture:
         self._index[id(tensor)] = len(self.nodes)
         self._keep.append(tensor)
         shape = tuple(tensor.shape)
-        name = tensor.name or self._names.get(id(tensor))
-        if name is None:
-            name = "" if kind == "constant" and not shape else f"v{len(self.nodes)}"
+        name = "" if kind == "constant" and not shape else self._name(tensor)
         self.nodes.append({
             "n": name, "v": value(tensor._value), "k": kind, "b": -1,
             "s": f"{tensor.dtype.name} {shape}" if shape else "",
@@ -315,36 +299,6 @@ def _path(a: list, b: list, position: int, count: int, bends: list) -> str:
     return text
 
 
-# names and lines: until the names of explain are there
-
-
-def _names(records: list[Record]) -> dict[int, str]:
-    names: dict[int, str] = {}
-    last: dict[tuple, Tensor] = {}
-    for record in records:
-        if record.outputs:
-            last[record.place[:2]] = record.outputs[0]
-    for record in records:
-        try:
-            line = ast.parse(record.place.text).body[0]
-        except (SyntaxError, IndexError):
-            continue
-        target = line.targets[0] if isinstance(line, ast.Assign) else None
-        if isinstance(target, ast.Name) and last[record.place[:2]] is record.output:
-            names[id(record.output)] = target.id
-    return names
-
-
-def _caller_names(records: list[Record]) -> dict[int, str]:
-    from ..lines import user_frame
-
-    frame = user_frame(2)
-    found = {**frame.f_globals, **frame.f_locals}
-    return {
-        id(v): k for k, v in found.items() if type(v) is Tensor and not k.startswith("_")
-    }
-
-
 def _code(records: list[Record]) -> tuple[list[dict], list[list[int]]]:
     """The user's lines from the first to the last that recorded something, for each file."""
     places = [r.place for r in records]
@@ -359,6 +313,3 @@ def _code(records: list[Record]) -> tuple[list[dict], list[list[int]]]:
         number_of[filename] = (len(blocks), first)
         blocks.append({"f": display_name(filename), "l": first, "t": lines})
     return blocks, [[number_of[p.filename][0], p.line - number_of[p.filename][1]] for p in places]
-
-
-__all__ = ["BAR", "Picture", "number", "shape_text"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import html
 import json
@@ -10,6 +9,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from .drawing import data_url
 from .picture import Picture
 
 _HERE = Path(__file__).parent
@@ -51,7 +51,7 @@ class BackwardPass:
         return f"<BackwardPass: {self.picture.summary()}>"
 
     def _repr_html_(self) -> str:
-        return page(self.picture.data)
+        return page(self.picture.data, data_url(self.picture))
 
 
 @functools.cache
@@ -68,10 +68,9 @@ def page(data: dict, fallback: str = "") -> str:
     # in a script element only `</` and `<!--` could end it or confuse
     payload = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     script = module().replace("export default { render };", "").replace("</", "<\\/")
-    image = base64.b64encode(fallback.encode()).decode()
     alt = html.escape(data["title"])
     return (
-        f'<div data-autodiff="{key}"><img alt="{alt}" src="data:image/svg+xml;base64,{image}"></div>'
+        f'<div data-autodiff="{key}"><img alt="{alt}" src="{fallback}"></div>'
         f'<script type="module">{script}\n'
         f"const data = {payload};\n"
         f"{_SHIM.replace('KEY', key)}</script>"
