@@ -1,0 +1,136 @@
+"""Learning rates that change with the step: ``SGD(learning_rate=CosineDecay(0.1, 1000))``.
+
+A schedule is a function of the number of steps made so far. It is computed with operations, from
+the optimizer's variable ``iterations``, so a replayed training step sees the step of now.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..ops.arithmetic import equal, less, minimum, pow
+from ..ops.elementwise import cast, ceil, cos, floor, where
+from ..tensor import Tensor
+
+
+class LearningRateSchedule:
+    """Base of schedules: subclass it and write ``__call__(self, step)``, which gives a scalar."""
+
+    def __call__(self, step: Any) -> Any:
+        raise NotImplementedError(
+            f"{type(self).__name__} needs a method __call__(self, step) that gives the learning "
+            "rate after that many steps"
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{n}={v}' for n, v in vars(self).items())})"
+
+
+class ExponentialDecay(LearningRateSchedule):
+    """``initial_learning_rate * decay_rate ** (step / decay_steps)``.
+
+    With ``staircase`` the exponent is rounded down, so that the rate falls in steps.
+
+    >>> print(ExponentialDecay(0.5, decay_steps=10, decay_rate=0.5)(20))
+    tf.Tensor(0.125, shape=(), dtype=float32)
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+    ):
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = _positive(decay_steps)
+        self.decay_rate = decay_rate
+        self.staircase = staircase
+
+    def __call__(self, step: Any) -> Tensor:
+        exponent: Any = _real(step) / self.decay_steps
+        if self.staircase:
+            exponent = floor(exponent)
+        return self.initial_learning_rate * pow(self.decay_rate, exponent)
+
+
+class PolynomialDecay(LearningRateSchedule):
+    """From the initial to the end rate along ``(1 - step / decay_steps) ** power``, then constant.
+
+    With ``cycle`` it starts again, over a longer stretch each time, instead of staying at the end.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        end_learning_rate: float = 0.0001,
+        power: float = 1.0,
+        cycle: bool = False,
+    ):
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = _positive(decay_steps)
+        self.end_learning_rate = end_learning_rate
+        self.power = power
+        self.cycle = cycle
+
+    def __call__(self, step: Any) -> Tensor:
+        step = _real(step)
+        done: Any
+        if self.cycle:
+            rounds: Any = where(equal(step, 0.0), 1.0, ceil(step / self.decay_steps))
+            done = step / (self.decay_steps * rounds)
+        else:
+            done = minimum(step, self.decay_steps) / self.decay_steps  # type: ignore[operator]
+        fall = self.initial_learning_rate - self.end_learning_rate
+        return fall * pow(1.0 - done, self.power) + self.end_learning_rate
+
+
+class CosineDecay(LearningRateSchedule):
+    """Half a wave of the cosine down to ``alpha`` times the start (Loshchilov & Hutter 2017).
+
+    With ``warmup_target`` the rate first rises on a straight line to it, for ``warmup_steps``
+    steps, and falls from there.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        alpha: float = 0.0,
+        warmup_target: float | None = None,
+        warmup_steps: int = 0,
+    ):
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = _positive(decay_steps)
+        self.alpha = alpha
+        self.warmup_target = warmup_target
+        self.warmup_steps = warmup_steps
+
+    def __call__(self, step: Any) -> Tensor:
+        step = _real(step)
+        if self.warmup_target is None:
+            return self._decayed(self.initial_learning_rate, step)
+        fall = self._decayed(self.warmup_target, step - self.warmup_steps)
+        if not self.warmup_steps:
+            return fall
+        slope = (self.warmup_target - self.initial_learning_rate) / self.warmup_steps
+        return where(
+            less(step, self.warmup_steps), self.initial_learning_rate + slope * step, fall
+        )
+
+    def _decayed(self, start: float, step: Any) -> Tensor:
+        done: Any = minimum(step, self.decay_steps) / self.decay_steps  # type: ignore[operator]
+        wave = 0.5 * (1.0 + cos(math.pi * done))
+        return start * ((1.0 - self.alpha) * wave + self.alpha)
+
+
+def _real(step: Any) -> Any:
+    return cast(step, "float32")
+
+
+def _positive(decay_steps: int) -> int:
+    if decay_steps <= 0:
+        raise ValueError(f"Argument `decay_steps` must be > 0. Received: {decay_steps}")
+    return decay_steps
