@@ -12,7 +12,7 @@ import importlib
 from typing import Any
 
 # the numbers
-from . import errors, linalg, math, nest, nn, random
+from . import config, errors, linalg, math, nest, nn, random
 # how gradients are made
 from .custom_gradient import custom_gradient, recompute_grad
 from .dtypes import (
@@ -20,6 +20,8 @@ from .dtypes import (
     uint16, uint32, uint64,
 )
 from .dtypes import bool_ as bool
+# the same recording, played again
+from .function import TensorSpec, function
 # operations
 from .ops.arithmetic import (
     add, divide, equal, floordiv, greater, greater_equal, less, less_equal, logical_and,
@@ -42,6 +44,7 @@ from .ops.shape import (
     boolean_mask, broadcast_to, concat, expand_dims, gather, meshgrid, one_hot, pad, rank, repeat,
     reshape, shape, size, slice, split, squeeze, stack, tile, transpose, unstack,
 )
+from .printing import print
 from .tape import GradientTape, UnconnectedGradients
 from .tensor import Tensor, constant
 from .variable import Module, Variable

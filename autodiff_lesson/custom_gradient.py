@@ -109,6 +109,8 @@ def custom_gradient(f: Callable) -> Callable:
         packed = nest.pack_sequence_as(args, tensors)
         reader = _Reader()
         # the operations inside run unseen by tapes: the whole call is one record for them
+        for recorder in thread.active:
+            recorder.begins("custom")
         with only(lambda r: not r.is_tape):
             thread.active.append(reader)
             try:

@@ -98,7 +98,20 @@ class Recorder:
         """A Variable is read; ``tensor`` is its value, the same object until it is assigned."""
 
     def left(self, tensor: Tensor, how: str) -> None:
-        """The value of ``tensor`` leaves for plain Python or NumPy; ``how`` is a key of LEFT."""
+        """The value of ``tensor`` leaves for plain Python or NumPy: ``how`` is a key of LEFT, or
+        'bool' for a condition."""
+
+    def created(self, variable: Any) -> None:
+        """A Variable was made."""
+
+    def begins(self, what: str) -> None:
+        """What is recorded from here on is a 'backward' pass, or the inside of a 'custom' call."""
+
+    def stepped(self, step: Any) -> None:
+        """The backward pass made a step (see `tape.BackwardStep`)."""
+
+    def customized(self, record: Record) -> None:
+        """The call of a custom gradient ends; tapes see it as this one record."""
 
 
 class _Thread(threading.local):

@@ -24,7 +24,7 @@ import numpy as np
 
 from . import nest
 from .errors import InvalidArgumentError
-from .lines import Place, here, user_frame
+from .lines import here, place_of, user_frame
 from .ops.shape import reshape, stack, sum_to
 from .primitive import Lifted, tensor_of
 from .recorder import LEFT, Record, Recorder, silence, thread
@@ -89,7 +89,7 @@ class GradientTape(Recorder):
         self._persistent = persistent
         self._watches_variables = watch_accessed_variables
         self._recording = False
-        self._used_at: Place | None = None
+        self._used_at: tuple | None = None
         # id -> (what is watched, number of records at that time). The reference is what keeps the
         # id: a freed tensor's id is given to the next one
         self._watched: dict[int, tuple[Any, int]] = {}
@@ -180,14 +180,14 @@ class GradientTape(Recorder):
         """
         unconnected = _unconnected(unconnected_gradients)
         self._use()
-        found = self._gradients(target, nest.flatten(sources), output_gradients)
+        flat = nest.flatten(sources)
+        found = self._gradients(target, flat, output_gradients)
         if unconnected is UnconnectedGradients.ZERO:
-            flat = nest.flatten(sources)
             found = [
                 Tensor(np.zeros(s.shape, s.dtype.dtype)) if g is None else g
                 for g, s in zip(found, flat, strict=True)
             ]
-        return nest.pack_sequence_as(sources, found)
+        return found[0] if type(sources) is Tensor else nest.pack_sequence_as(sources, found)
 
     def jacobian(
         self,
@@ -301,22 +301,25 @@ class GradientTape(Recorder):
                 step = next(walk, None)
             if step is None:
                 return
-            yield step
+            record, g, contributions = step
+            yield BackwardStep(record, g, [Contribution(*c) for c in contributions])
 
     # How it works
 
     def _use(self) -> None:
         if self._used_at is not None:
+            first = place_of(*self._used_at)
             raise RuntimeError(
                 "A non-persistent GradientTape can only be used to compute one set of gradients "
-                f"(or jacobians). This one was used at {self._used_at}: "
-                f"`{self._used_at.text}`. Ask for everything at once, gradient(y, [a, b]), or "
+                f"(or jacobians). This one was used at {first}: "
+                f"`{first.text}`. Ask for everything at once, gradient(y, [a, b]), or "
                 "write GradientTape(persistent=True)"
             )
         if not self._persistent:
             if self._recording:
                 self._stop()
-            self._used_at = here()
+            frame = user_frame(2)
+            self._used_at = (frame.f_code, frame.f_lasti)
 
     def _gradients(self, target: Any, sources: list, output_gradients: Any) -> list:
         """The gradients of the target by each source, as tensors or None."""
@@ -329,10 +332,9 @@ class GradientTape(Recorder):
         # raw arrays when nobody listens, lifted tensors when the backward pass is recorded too
         lift = Lifted if thread.active else _value_of
         adjoints = self._seeded(target, output_gradients, lift)
-        keys = self._keys(sources)
-        for _ in self._walk(adjoints, self._reached(sources), keys, lift):
-            pass
-        return [_summed(adjoints, own) for own in (self._keys([s]) for s in sources)]
+        own = [self._keys([source]) for source in sources]
+        self._play(adjoints, self._reached(sources), set().union(*own), lift)
+        return [_summed(adjoints, keys) for keys in own]
 
     def _rows(self, target: Tensor, sources: list, seeds: Any) -> list[list]:
         """For each source, its gradient for each of the seeds."""
@@ -342,11 +344,19 @@ class GradientTape(Recorder):
         rows: list[list] = [[] for _ in sources]
         for seed in seeds:
             adjoints = self._seeded(target, Tensor(seed), lift)
-            for _ in self._walk(adjoints, reached, keys, lift):
-                pass
+            self._play(adjoints, reached, keys, lift)
             for row, k in zip(rows, own, strict=True):
                 row.append(_summed(adjoints, k))
         return rows
+
+    def _play(self, *walk: Any) -> None:
+        """Walk to the end; whoever records the backward pass is told what each step was."""
+        listening = list(thread.active)
+        for recorder in listening:
+            recorder.begins("backward")
+        for step in self._walk(*walk):
+            for recorder in listening:
+                recorder.stepped(step)
 
     def _keys(self, sources: Sequence) -> set[int]:
         """The ids under which adjoints of the sources are kept: a variable's are its reads'."""
@@ -417,8 +427,11 @@ class GradientTape(Recorder):
 
     def _walk(
         self, adjoints: dict[int, Any], reached: set[int], keep: set[int], lift: Any
-    ) -> Iterator[BackwardStep]:
-        """The backward pass: see the head of this file. ``lift`` makes what rules compute with."""
+    ) -> Iterator[tuple]:
+        """The backward pass: see the head of this file. ``lift`` makes what rules compute with.
+
+        Yields the fields of a `BackwardStep` with those of its contributions, as plain tuples.
+        """
         for record in reversed(self._records):
             op, output = record.op, record.output
             if not op.rules:
@@ -434,18 +447,17 @@ class GradientTape(Recorder):
                     continue
                 if id(output) in keep:
                     adjoints[id(output)] = g
-            given = op.play_back(record, g, reached, lift)
             contributions = []
-            for position, local in given:
+            for position, local in op.play_back(record, g, reached, lift):
                 tensor = record.inputs[position]
                 shape = tensor._value.shape
                 value = local if local.shape == shape else sum_to(local, shape=shape)
                 before = adjoints.get(id(tensor))
                 total = value if before is None else before + value
                 adjoints[id(tensor)] = total
-                contributions.append(Contribution(position, tensor, local, value, total))
+                contributions.append((position, tensor, local, value, total))
             if contributions:
-                yield BackwardStep(record, g, contributions)
+                yield record, g, contributions
 
 
 class _Pause(Recorder):
@@ -501,6 +513,8 @@ def _stacked(
 
 
 def _unconnected(given: Any) -> UnconnectedGradients:
+    if type(given) is UnconnectedGradients:
+        return given
     try:
         return UnconnectedGradients(getattr(given, "value", given))
     except ValueError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -32,9 +32,6 @@ class Variable:
     __array_priority__ = 100
     __hash__ = None  # type: ignore[assignment]
 
-    created: Callable[[Variable], None] | None = None
-    """Called with each new variable; a `function` that is being traced listens here."""
-
     def __init__(
         self,
         initial_value: Any,
@@ -51,15 +48,14 @@ class Variable:
         self._tensor = Tensor(value)
         self.trainable = bool(trainable)
         self._name = name or "Variable"
-        if Variable.created is not None:
-            Variable.created(self)
+        for recorder in thread.active:
+            recorder.created(self)
 
     def _read(self) -> Tensor:
         """The tensor of the present value; who listens is told that it is this variable's."""
-        tensor = self._tensor
         for recorder in thread.active:
-            recorder.read(self, tensor)
-        return tensor
+            recorder.read(self, self._tensor)
+        return self._tensor
 
     def value(self) -> Tensor:
         """The present value as a tensor, connected to this variable on a tape."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import as_dtype, numpy_dtype
-from ..primitive import kernel, primitive, tensor_of
+from ..primitive import Lifted, kernel, primitive, tensor_of
 from ..tensor import Tensor, constant
 
 
@@ -77,6 +77,7 @@ stop_gradient = primitive(stop_kernel, name="stop_gradient")
 
 _cast = primitive(cast_kernel, lambda g, z, x, *, dtype: cast_kernel(g, dtype=x.dtype),
                   name="cast")
+Lifted.cast = _cast
 _truncate = primitive(kernel(lambda x, *, dtype: x.astype(dtype)), name="cast")
 
 # relu'(0) = 0

@@ -1,0 +1,347 @@
+"""function: the recording of one call, played again as straight-line NumPy.
+
+The Python function runs once on real values while a recorder listens; what it used is written
+down as NumPy source (`Function.source`), and later calls of the same dtypes and shapes run that.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import logging
+import types
+from collections.abc import Callable
+from typing import Any
+
+from .. import config, nest
+from ..lines import place_of
+from ..ops.elementwise import identity
+from ..ops.random import source as draws
+from ..primitive import tensor_of
+from ..recorder import thread
+from ..tensor import Tensor, constant
+from ..variable import Variable
+from .playing import Player
+from .program import Program
+from .signature import (
+    Call,
+    TensorSpec,
+    conformed,
+    described,
+    difference,
+    names_of,
+    weakly,
+    with_tensors,
+)
+from .source import OtherWay, Writer
+from .tracing import Tracing
+
+__all__ = ["Function", "TensorSpec", "function"]
+
+_log = logging.getLogger("autodiff_lesson")
+_numbers = itertools.count(1)
+
+
+def function(
+    func: Callable | None = None,
+    input_signature: Any = None,
+    autograph: bool = True,
+    jit_compile: Any = None,
+    reduce_retracing: bool = False,
+    name: str | None = None,
+) -> Any:
+    """Record a function once per kind of arguments, and play the recording at later calls.
+
+    What Python does besides tensors, printing for instance, happens only while it is recorded.
+    ``f.source`` is what is played, ``f.traces`` what was recorded and why. ``autograph`` and
+    ``jit_compile`` are taken and have no effect: an ``if`` on a tensor works by itself.
+
+    >>> import autodiff_lesson as tf
+    >>> @tf.function
+    ... def f(x):
+    ...     return x * x + 1.0
+    >>> f(tf.constant(3.0)), f(tf.constant(4.0))[()].numpy().item(), len(f.traces)
+    (<tf.Tensor: shape=(), dtype=float32, numpy=10.0>, 17.0, 1)
+
+    Args:
+        func: the function, or nothing if it is used as ``@function(...)``.
+        input_signature: a `TensorSpec` per argument; others are a TypeError. Each shape that
+            fits is recorded by itself.
+        reduce_retracing: Taken as a sign that many shapes are meant: no warning about them.
+    """
+    options = {"input_signature": input_signature, "reduce_retracing": reduce_retracing}
+    if func is None:
+        return functools.partial(_made, name=name, **options)
+    return _made(func, name=name, **options)
+
+
+def _made(func: Callable, **options: Any) -> Function:
+    return Function(func, **options)
+
+
+class Trace:
+    """One recording of a call: what it was known by, and why it was made.
+
+    Attributes:
+        signature: the arguments in words.
+        reason: why no older trace fitted.
+        source: the NumPy function that is played.
+    """
+
+    def __init__(self, key: tuple, signature: str, reason: str, structure: Any):
+        self.key = key
+        self.signature = signature
+        self.reason = reason
+        self.structure = structure
+        self.held: list = []
+        self.player: Player | None = None
+
+    @property
+    def source(self) -> str:
+        """What is played at later calls."""
+        return self.player.text if self.player else ""
+
+    def __repr__(self) -> str:
+        return f"<Trace: {self.signature}; {self.reason}>"
+
+
+class Traces(list):
+    """The traces of a function; printed, a table with one row for each."""
+
+    def __repr__(self) -> str:
+        rows = [("trace", "arguments", "why")]
+        rows += [(str(i), t.signature, t.reason) for i, t in enumerate(self, 1)]
+        widths = [max(len(row[column]) for row in rows) for column in range(2)]
+        return "\n".join(
+            "  ".join([row[0].ljust(widths[0]), row[1].ljust(widths[1]), row[2]]).rstrip()
+            for row in rows
+        )
+
+
+class Function:
+    """A function that is recorded and played again; made by `function`."""
+
+    def __init__(
+        self,
+        python_function: Callable,
+        input_signature: Any = None,
+        reduce_retracing: bool = False,
+        name: str | None = None,
+    ):
+        functools.update_wrapper(self, python_function)
+        self.python_function = python_function
+        self.input_signature = None if input_signature is None else tuple(input_signature)
+        self.traces: Traces = Traces()
+        self._name = name or getattr(python_function, "__name__", "function")
+        self._signature = inspect.signature(python_function)
+        self._defaults = _positional_defaults(self._signature)
+        self._by_key: dict[tuple, list[Trace]] = {}
+        self._last: Trace | None = None
+        self._made_variables = False
+        self._quiet = reduce_retracing
+        self._recent: list[bool] = []
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<Function {self._name}: {len(self.traces)} traces>"
+
+    @property
+    def source(self) -> str:
+        """The NumPy function that the latest call ran, with the user's lines as comments."""
+        if self._last is None:
+            raise ValueError(f"{self._name} was not recorded yet: call it once")
+        return self._last.source
+
+    def experimental_get_tracing_count(self) -> int:
+        """How often it was recorded."""
+        return len(self.traces)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if config._eager:
+            return self.python_function(*args, **kwargs)
+        if kwargs or self._defaults or self.input_signature is not None:
+            args, kwargs = self._ordered(args, kwargs)
+        call = Call()
+        args = tuple(map(call.add, args))
+        for name in sorted(kwargs):
+            call.key.append((str, name))
+            kwargs[name] = call.add(kwargs[name])
+        key = tuple(call.key)
+        failed = False
+        for trace in self._by_key.get(key, ()):
+            if any(object_() is None for object_ in trace.held):
+                continue
+            try:
+                results = self._play(trace, call.tensors)
+            except OtherWay:
+                failed = True
+                continue
+            self._last = trace
+            self._note_call(traced=False)
+            return _packed(trace.structure, results)
+        return self._trace(call, key, args, kwargs, failed)
+
+    def _ordered(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        """The arguments in one order, however they were given, with defaults filled in."""
+        if kwargs:
+            bound = self._signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            args, kwargs = bound.args, bound.kwargs
+        elif len(args) < len(self._defaults):
+            args += self._defaults[len(args) :] if _no_gap(self._defaults[len(args) :]) else ()
+        if self.input_signature is not None:
+            args = self._conformed(args)
+        return args, kwargs
+
+    def _conformed(self, args: tuple) -> tuple:
+        specs = self.input_signature or ()
+        first = len(args) - len(specs)  # a method's self
+        names = list(self._signature.parameters)
+        if first not in (0, 1):
+            raise TypeError(
+                f"{self._name} takes {len(specs)} arguments by its input_signature, not {len(args)}"
+            )
+        return args[:first] + tuple(
+            nest.map_structure(lambda s, v, n=name: conformed(v, s, n), spec, value)
+            for spec, value, name in zip(specs, args[first:], names[first:], strict=True)
+        )
+
+    def _play(self, trace: Trace, tensors: list[Tensor]) -> list[Tensor]:
+        assert trace.player is not None
+        if thread.active:
+            return trace.player.play_heard(tensors)
+        return trace.player.play(tensors)
+
+    # ---------------------------------------------------------------- recording
+    def _trace(self, call: Call, key: tuple, args: tuple, kwargs: dict, failed: bool) -> Any:
+        heard = bool(thread.active)
+        fresh = [identity(t) if heard else Tensor(t._value) for t in call.tensors]
+        tensors = iter(fresh)
+        args = tuple(with_tensors(a, tensors) for a in args)
+        kwargs = {name: with_tensors(kwargs[name], tensors) for name in sorted(kwargs)}
+        tracing = Tracing(fresh)
+        state = draws.generator.bit_generator.state
+        thread.active.append(tracing)
+        try:
+            result = self.python_function(*args, **kwargs)
+            structure, outputs = _flat_result(self._name, result)
+            if tracing.created_variables and self._made_variables:
+                raise ValueError(
+                    f"{self._name} made a variable at a later call: tf.function only supports "
+                    "singleton tf.Variables created on the first call. Make it outside, or once: "
+                    "`if self.v is None: self.v = tf.Variable(...)`"
+                )
+        except BaseException:
+            tracing.restore()
+            draws.generator.bit_generator.state = state
+            raise
+        finally:
+            thread.active.remove(tracing)
+        names = self._argument_names(args, kwargs)
+        trace = Trace(key, self._described(key), self._reason(key, failed), structure)
+        if tracing.created_variables:
+            # played again, it would use this variable again, while Python would make a new one:
+            # the next call must show that it does not
+            self._made_variables = True
+            trace.reason += "; made variables, so the next call is recorded too"
+        else:
+            self._made_variables = True
+            self._keep(trace, call, tracing, outputs, names)
+        self.traces.append(trace)
+        self._note_call(traced=True)
+        return _packed(structure, outputs)
+
+    def _keep(
+        self, trace: Trace, call: Call, tracing: Tracing, outputs: list, names: list[str]
+    ) -> None:
+        place = place_of(self._code, -1) if self._code else None
+        heading = f"{self._name}({trace.signature})" + (f", recorded from {place}" if place else "")
+        program = Program(tracing, outputs)
+        writer = Writer(program, self._name, names, heading)
+        filename = f"<function {self._name}, trace {next(_numbers)}>"
+        trace.player = Player(program, writer, filename)
+        trace.held = [weakly(value) for value in call.held]
+        self._by_key.setdefault(trace.key, []).insert(0, trace)
+        self._last = trace
+
+    @property
+    def _code(self) -> Any:
+        return getattr(inspect.unwrap(self.python_function), "__code__", None)
+
+    def _argument_names(self, args: tuple, kwargs: dict) -> list[str]:
+        bound = self._signature.bind(*args, **kwargs).arguments
+        return [name for path, value in bound.items() for name in names_of(path, value)]
+
+    # ---------------------------------------------------------------- saying why
+    def _described(self, key: tuple) -> str:
+        return ", ".join(described(part) for part in key)
+
+    def _reason(self, key: tuple, failed: bool) -> str:
+        if not self.traces:
+            return "first call"
+        if failed:
+            return "a Python `if` or `while` on a tensor went another way"
+        names = [f"argument {i}" for i in range(1, len(key) + 1)]
+        reasons = [difference(names, t.key, key) for t in reversed(self.traces)]
+        found = min(reasons, key=lambda reason: (reason.count("argument"), len(reason)))
+        return found or "the variables it made are there now"
+
+    def _note_call(self, traced: bool) -> None:
+        recent = self._recent
+        recent.append(traced)
+        if len(recent) > 5:
+            recent.pop(0)
+        if traced and sum(recent) == 5 and not self._quiet:
+            _log.warning(
+                "5 out of the last 5 calls to %s triggered tf.function retracing: the latest "
+                "because of %s. Tracing is expensive. Python numbers and new shapes make a new "
+                "trace each: pass tensors, of one shape where you can. See %s.traces",
+                self._name, self.traces[-1].reason, self._name,
+            )  # fmt: skip
+
+
+def _positional_defaults(signature: inspect.Signature) -> tuple:
+    parameters = signature.parameters.values()
+    plain = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if all(p.default is p.empty for p in plain):
+        return ()
+    return tuple(p.default for p in plain)
+
+
+def _no_gap(defaults: tuple) -> bool:
+    return inspect.Parameter.empty not in defaults
+
+
+def _flat_result(name: str, result: Any) -> tuple[Any, list[Tensor]]:
+    """The structure of a result, with True where a tensor belongs, and its tensors."""
+    outputs: list[Tensor] = []
+
+    def leaf(value: Any) -> Any:
+        if value is None or isinstance(value, str):
+            return value
+        found = tensor_of(value)
+        if type(found) is not Tensor:
+            try:
+                found = constant(found)
+            except (ValueError, TypeError):
+                raise TypeError(
+                    f"{name} returned {value!r:.100} of type {type(value).__name__}: a function "
+                    "returns tensors, numbers, None, and lists, tuples and dicts of them"
+                ) from None
+        outputs.append(found)
+        return _TENSOR
+
+    return nest.map_structure(leaf, result), outputs
+
+
+_TENSOR = object()
+
+
+def _packed(structure: Any, outputs: list[Tensor]) -> Any:
+    if structure is _TENSOR:
+        return outputs[0]
+    left = iter(outputs)
+    return nest.map_structure(lambda leaf: next(left) if leaf is _TENSOR else leaf, structure)

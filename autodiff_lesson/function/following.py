@@ -1,0 +1,186 @@
+"""From rows to NumPy calls: each kernel is followed while it runs, and its calls are written down.
+
+A row of the table computes with a NumPy function or with a kernel, a few lines of NumPy. Both
+players, the eager one and the replay, are to make the same choices and get the same bits. So a
+kernel is not written a second time for the replay: it is run once more, on arrays that note what
+is done with them. A kernel that cannot be followed (it writes in place, or looks at values) is
+called as a whole.
+"""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import numpy as np
+
+from ..primitive import Primitive
+
+_FUNCTIONS = frozenset(
+    {
+        np.dot, np.matmul, np.where, np.reshape, np.transpose, np.broadcast_to, np.swapaxes,
+        np.concatenate, np.stack, np.take, np.argmax, np.argmin, np.cumsum, np.einsum,
+        np.expand_dims, np.moveaxis, np.squeeze, np.clip,
+    }
+)  # fmt: skip
+_REDUCE = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum, np.any: np.logical_or,
+           np.all: np.logical_and, np.prod: np.multiply}  # fmt: skip
+
+
+class Opaque(Exception):
+    """A kernel did something that cannot be written down as one NumPy call."""
+
+
+class Value(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array of the traced call that notes what is done with it.
+
+    Attributes:
+        array: the NumPy array or scalar.
+        lines: where to note.
+        name: what it is called in the source, filled in when that is written.
+        origin: 'argument', 'variable', 'constant' or 'line'.
+    """
+
+    __slots__ = ("array", "lines", "name", "origin", "hint")
+
+    def __init__(self, array: Any, lines: list, origin: str = "line", hint: str = ""):
+        self.array = array
+        self.lines = lines
+        self.origin = origin
+        self.hint = hint
+        self.name = ""
+
+    shape = property(lambda self: self.array.shape)
+    ndim = property(lambda self: self.array.ndim)
+    size = property(lambda self: self.array.size)
+    dtype = property(lambda self: self.array.dtype)
+    T = property(lambda self: self._note("T", (self,), {}))
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method not in ("__call__", "reduce") or "out" in kwargs or ufunc.nout > 1:
+            raise Opaque
+        return self._note(ufunc if method == "__call__" else (ufunc,), inputs, kwargs)
+
+    def __array_function__(self, func: Any, types_: Any, args: Any, kwargs: Any) -> Any:
+        if isinstance(func, types.FunctionType) and hasattr(func, "__wrapped__"):
+            return func.__wrapped__(*args, **kwargs)  # a kernel: follow it too
+        if func in _REDUCE:
+            return self._note((_REDUCE[func],), args, {"axis": None, **kwargs})
+        if func not in _FUNCTIONS or "out" in kwargs:
+            raise Opaque
+        return self._note(func, args, kwargs)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._note("getitem", (self, key), {})
+
+    def reshape(self, *shape: Any) -> Any:
+        return self._note(np.reshape, (self, shape[0] if len(shape) == 1 else shape), {})
+
+    def transpose(self, *axes: Any) -> Any:
+        return self._note(np.transpose, (self, axes or None), {})
+
+    def astype(self, dtype: Any) -> Any:
+        return self._note("astype", (self, np.dtype(dtype)), {})
+
+    def sum(self, axis: Any = None) -> Any:
+        return self._note((np.add,), (self,), {"axis": axis})
+
+    def _refuse(self, *args: Any) -> Any:
+        raise Opaque
+
+    __array__ = __bool__ = __len__ = __iter__ = __float__ = __int__ = __index__ = _refuse
+    __setitem__ = __contains__ = __format__ = any = all = min = max = argmax = squeeze = _refuse
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = _refuse
+
+    def _note(self, function: Any, args: tuple, kwargs: dict) -> Value:
+        return note(self.lines, function, args, kwargs)
+
+
+class Line:
+    """One call of the replay.
+
+    Attributes:
+        function: a ufunc; a tuple of one, for its ``reduce``; a NumPy function; 'T', 'getitem' or
+            'astype'; or a `Primitive` whose kernel is called as a whole.
+        args, kwargs: values, and what is written as it is.
+        results: the values that it makes, more than one only for a whole kernel.
+        step: the step of the program that it belongs to.
+    """
+
+    __slots__ = ("function", "args", "kwargs", "results", "step")
+
+    def __init__(self, function: Any, args: tuple, kwargs: dict, results: tuple[Value, ...]):
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.results = results
+        self.step: Any = None
+
+
+def note(lines: list, function: Any, args: tuple, kwargs: dict) -> Value:
+    """Make the call on the traced values, and note it."""
+    result = Value(_call(function, _arrays(args), kwargs), lines)
+    lines.append(Line(function, args, kwargs, (result,)))
+    return result
+
+
+def follow(lines: list, op: Primitive, args: tuple, attributes: dict, output: Any) -> tuple:
+    """Note the calls that a row makes, and give the values of its outputs.
+
+    ``output`` is the array, or tuple of them, that the row made in the traced call.
+    """
+    if isinstance(op.forward, np.ufunc):
+        result = Value(output, lines)
+        lines.append(Line(op.forward, args, {}, (result,)))
+        return (result,)
+    start = len(lines)
+    try:
+        made = _followed(op.forward, args, attributes)
+    except (Opaque, TypeError, AttributeError):
+        made = None
+    if type(made) is not Value or type(output) is tuple or not _same(made.array, output):
+        del lines[start:]
+        outputs = output if type(output) is tuple else (output,)
+        results = tuple(Value(part, lines) for part in outputs)
+        lines.append(Line(op, args, attributes, results))
+        return results
+    return (made,)
+
+
+def _followed(forward: Any, args: tuple, attributes: dict) -> Any:
+    if not args:
+        raise Opaque
+    return forward(*args, **attributes)
+
+
+def _same(one: Any, other: Any) -> bool:
+    return (
+        type(one) is type(other)
+        and one.dtype == other.dtype
+        and one.shape == other.shape
+        and one.strides == other.strides
+    )
+
+
+def _call(function: Any, args: tuple, kwargs: dict) -> Any:
+    if type(function) is tuple:
+        return function[0].reduce(*args, **kwargs)
+    if function == "T":
+        return args[0].T
+    if function == "getitem":
+        return args[0][args[1]]
+    if function == "astype":
+        return args[0].astype(args[1])
+    return function(*args, **kwargs)
+
+
+def _arrays(args: Any) -> Any:
+    """The arguments with arrays in place of values."""
+    return tuple(
+        a.array
+        if type(a) is Value
+        else [x.array if type(x) is Value else x for x in a]
+        if isinstance(a, (list, tuple)) and any(type(x) is Value for x in a)
+        else a
+        for a in args
+    )

@@ -1,0 +1,123 @@
+"""Playing a trace: fast when nobody listens, through the rows when a tape or a function does."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from ..errors import InvalidArgumentError
+from ..ops.random import source as draws
+from ..recorder import only, record, thread
+from ..tensor import Tensor
+from ..variable import Variable
+from .program import Program, Step
+from .source import OtherWay, Writer
+from .tracing import ASSIGN, GUARD, READ
+
+_give = Variable._tensor.__set__  # type: ignore[attr-defined]  # a slot's setter, in C
+
+
+def commit(variables: list, tensors: list[Tensor]) -> None:
+    """Give every variable its new value, all or none.
+
+    The loop runs in C, where Python handles no signal: Ctrl-C comes before it or after it.
+    """
+    deque(map(_give, variables, tensors), maxlen=0)
+
+
+def undrawn_if_failed(run: Any, tensors: list[Tensor], assigned: list) -> list[Tensor]:
+    """Run; if that fails before anything was assigned, put random numbers back undrawn."""
+    generator = draws.generator
+    state = generator.bit_generator.state
+    before = [v._tensor for v in assigned[:1]]
+    try:
+        return run(tensors)
+    except BaseException:
+        if all(v._tensor is t for v, t in zip(assigned, before, strict=False)):
+            generator.bit_generator.state = state
+        raise
+
+
+class Player:
+    """Plays one program."""
+
+    def __init__(self, program: Program, writer: Writer, filename: str):
+        self.program = program
+        self.text = writer.text
+        self._filename = filename
+        self._steps_at = writer.steps_at
+        self._replay = writer.compiled(filename)
+        self._reads = [variable for variable, _ in program.variables]
+        self._assigned = [variable for variable, _ in program.assigned]
+        self._returned = len(program.outputs)
+        self._draws = any(not s.inputs and s.outputs for s in program.steps)
+        program.tensors = []  # the values of the traced call are not needed any more
+
+    def play(self, tensors: list[Tensor]) -> list[Tensor]:
+        """One call: what it returns, once everything is assigned."""
+        if self._draws:
+            return undrawn_if_failed(self._run, tensors, self._assigned)
+        return self._run(tensors)
+
+    def _run(self, tensors: list[Tensor]) -> list[Tensor]:
+        arrays = [t._value for t in tensors]
+        arrays += [v._tensor._value for v in self._reads]
+        try:
+            made = self._replay(*arrays)
+        except (ValueError, TypeError, IndexError) as error:
+            raise self._explained(error) from None
+        results = list(map(Tensor, made))
+        if self._assigned:
+            returned = self._returned
+            commit(self._assigned, results[returned:])
+            del results[returned:]
+        return results
+
+    def _explained(self, error: Exception) -> Exception:
+        """The same error as without the replay: which operation, on which of the user's lines."""
+        trace = error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == self._filename:
+                step = self._steps_at.get(trace.tb_lineno)
+                if step is not None:
+                    return InvalidArgumentError(
+                        f"{step.op.name} at {step.record.place}: {error}"
+                    )
+            trace = trace.tb_next
+        return error
+
+    def play_heard(self, tensors: list[Tensor]) -> list[Tensor]:
+        """The same through the rows of the table, so that whoever listens hears every step."""
+        return undrawn_if_failed(self._run_heard, tensors, self._assigned)
+
+    def _run_heard(self, tensors: list[Tensor]) -> list[Tensor]:
+        program = self.program
+        have: dict[int, Tensor] = dict(program.constants)
+        have.update(zip(program.arguments, tensors, strict=True))
+        have.update((slot, v._read()) for v, slot in program.variables)
+        for step in program.steps:
+            _play_step(step, have)
+        commit(self._assigned, [have[slot] for _, slot in program.assigned])
+        return [have[slot] for slot in program.outputs]
+
+
+def _play_step(step: Step, have: dict[int, Tensor]) -> None:
+    op = step.op
+    inputs = [have[slot] for slot in step.inputs]
+    attributes = step.record.attributes
+    if op is GUARD:
+        if bool(inputs[0]) is not attributes["value"]:
+            raise OtherWay
+    elif op is READ:
+        for recorder in thread.active:
+            recorder.read(attributes["variable"], inputs[0])
+    elif op is ASSIGN:
+        made = Tensor(inputs[0]._value)
+        record(ASSIGN, tuple(inputs), attributes, made)
+        have[step.outputs[0]] = made
+    else:
+        output = op(*inputs, **attributes)
+        for slot, tensor in zip(
+            step.outputs, output if type(output) is tuple else (output,), strict=True
+        ):
+            have[slot] = tensor

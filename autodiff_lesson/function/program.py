@@ -1,0 +1,120 @@
+"""From a recording to a program: what is needed, in order, with numbers for tensors.
+
+A program holds places (slots) instead of tensors, so that it can be played with other values.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ..recorder import Record
+from ..tensor import Tensor
+from .tracing import ASSIGN, GUARD, READ, Tracing
+
+
+class Step(NamedTuple):
+    """One record of the program; numbers stand for tensors."""
+
+    record: Record
+    """The record of the traced call: operation, attributes, the user's line."""
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    section: str
+    """'forward', 'backward' or 'update'."""
+    moving: bool
+    """Whether it has to be computed anew at each call."""
+
+    @property
+    def op(self) -> Any:
+        """The operation."""
+        return self.record.op
+
+
+class Program:
+    """What a function does, as steps between slots.
+
+    Attributes:
+        arguments: the slots of the arguments.
+        variables: (variable, slot) of each variable whose value goes in.
+        constants: slot -> tensor, of what was made or captured while tracing.
+        steps: what is needed, in order.
+        outputs: the slots of what is returned.
+        assigned: (variable, slot) of each variable that gets a new value.
+        tensors: slot -> tensor of the traced call, while the source is being written.
+    """
+
+    def __init__(self, tracing: Tracing, outputs: list[Tensor]):
+        self.tensors: list[Tensor] = []
+        self._slots: dict[int, int] = {}
+        self.arguments = [self._slot(t) for t in tracing.arguments]
+        self.variables = [(v, self._slot(t)) for v, t in tracing.variables.values()]
+        made = self._made(tracing)
+        self.outputs = [self._slot(t) for t in outputs]
+        final = {id(r.attributes["variable"]): r for r in tracing.records if r.op is ASSIGN}
+        self.assigned = [
+            (r.attributes["variable"], self._slot(r.output)) for r in final.values()
+        ]
+        self.steps = self._needed(made)
+        inside = {slot for step in self.steps for slot in step.outputs}
+        inside.update(self.arguments, (slot for _, slot in self.variables))
+        used = {slot for step in self.steps for slot in step.inputs} | set(self.outputs)
+        self.constants = {slot: self.tensors[slot] for slot in used - inside}
+        self.names = {
+            self._slots[id(adjoint)]: self._slots[id(of)]
+            for adjoint, of in tracing.adjoints.values()
+            if id(adjoint) in self._slots and id(of) in self._slots
+        }
+        self._drop_unread_variables(used)
+
+    def _slot(self, tensor: Tensor) -> int:
+        slot = self._slots.get(id(tensor))
+        if slot is None:
+            slot = self._slots[id(tensor)] = len(self.tensors)
+            self.tensors.append(tensor)
+        return slot
+
+    def _made(self, tracing: Tracing) -> list[Step]:
+        """Every record as a step."""
+        moving = set(self.arguments) | {slot for _, slot in self.variables}
+        sections = _sections(tracing)
+        made = []
+        for record, section in zip(tracing.records, sections, strict=True):
+            inputs = tuple(map(self._slot, record.inputs))
+            outputs = tuple(map(self._slot, record.outputs))
+            moves = not inputs or record.op is ASSIGN or not moving.isdisjoint(inputs)
+            if moves:
+                moving.update(outputs)
+            made.append(Step(record, inputs, outputs, section, moves))
+        return made
+
+    def _needed(self, made: list[Step]) -> list[Step]:
+        """Drop what nothing uses: one sweep from the end."""
+        needed = set(self.outputs) | {slot for _, slot in self.assigned}
+        kept = []
+        for step in reversed(made):
+            if _happens(step, needed) or not needed.isdisjoint(step.outputs):
+                needed.update(step.inputs)
+                kept.append(step)
+        return kept[::-1]
+
+    def _drop_unread_variables(self, used: set[int]) -> None:
+        self.variables = [(v, slot) for v, slot in self.variables if slot in used]
+
+
+def _happens(step: Step, needed: set[int]) -> bool:
+    """Whether it must be played although nothing uses what it makes: guards, prints, draws."""
+    if step.op is GUARD:
+        return step.moving
+    if step.op is READ:
+        return not needed.isdisjoint(step.inputs)
+    return not step.outputs or not step.inputs
+
+
+def _sections(tracing: Tracing) -> list[str]:
+    """The section of each record: what runs after the last backward pass is the update."""
+    runs = tracing.backward
+    end = runs[-1][1] if runs else len(tracing.records)
+    sections = ["forward"] * end + ["update"] * (len(tracing.records) - end)
+    for start, stop in runs:
+        sections[start:stop] = ["backward"] * (stop - start)
+    return sections

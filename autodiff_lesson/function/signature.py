@@ -1,0 +1,201 @@
+"""What a call is known by: the dtypes and shapes of its tensors, and its Python values.
+
+Two calls with equal keys can be played by one trace.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import DType, TensorShape, as_dtype, numpy_dtype
+from ..tensor import Tensor, as_value
+from ..variable import Variable
+
+_PLAIN = (type(None), bool, int, str, bytes, complex, type, np.dtype, DType)
+
+
+class TensorSpec:
+    """What tensors a function takes: shape (None: any length) and dtype.
+
+    >>> TensorSpec([None, 2], "float32")
+    TensorSpec(shape=(None, 2), dtype=tf.float32, name=None)
+    """
+
+    def __init__(self, shape: Any = None, dtype: Any = np.float32, name: str | None = None):
+        self.shape = None if shape is None else TensorShape(shape)
+        self.dtype = as_dtype(dtype)
+        self.name = name
+
+    @classmethod
+    def from_tensor(cls, tensor: Any, name: str | None = None) -> TensorSpec:
+        """The spec that describes a tensor."""
+        return cls(tensor.shape, tensor.dtype, name)
+
+    def is_compatible_with(self, tensor: Any) -> bool:
+        """Whether a tensor has the dtype, and the lengths where they are given."""
+        if tensor.dtype != self.dtype:
+            return False
+        if self.shape is None:
+            return True
+        return len(self.shape) == len(tensor.shape) and all(
+            wanted is None or wanted == n
+            for wanted, n in zip(self.shape, tensor.shape, strict=True)
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TensorSpec) and (self.shape, self.dtype) == (
+            other.shape,
+            other.dtype,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.dtype))
+
+    def __repr__(self) -> str:
+        return f"TensorSpec(shape={self.shape}, dtype=tf.{self.dtype.name}, name={self.name!r})"
+
+
+class Call:
+    """The arguments of one call, taken apart.
+
+    Attributes:
+        key: what the call is known by; equal keys, same trace.
+        tensors: the tensors among the arguments.
+        held: objects that are known by their identity; the trace has to outlive no other object
+            with the same id.
+    """
+
+    __slots__ = ("key", "tensors", "held", "paths")
+
+    def __init__(self) -> None:
+        self.key: list = []
+        self.tensors: list[Tensor] = []
+        self.held: list = []
+
+    def add(self, value: Any) -> Any:
+        """Note one argument; give it back with arrays made tensors."""
+        kind = type(value)
+        if kind is Tensor:
+            array = value._value
+            self.key.append((array.shape, array.dtype, array.strides))
+            self.tensors.append(value)
+            return value
+        if kind in (list, tuple) or (isinstance(value, (list, tuple, dict))):
+            return self._add_nest(value)
+        if isinstance(value, (np.ndarray, np.generic)):
+            return self.add(Tensor(as_value(value)))
+        if isinstance(value, _PLAIN):
+            self.key.append((kind, value))
+        elif kind is float:
+            self.key.append((kind, value.hex()))
+        else:
+            self.key.append((kind, "object", id(value)))
+            self.held.append(value)
+        return value
+
+    def _add_nest(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            keys = sorted(value, key=str)
+            self.key.append((type(value), tuple(keys)))
+            made = {key: self.add(value[key]) for key in keys}
+            return type(value)((key, made[key]) for key in value)
+        self.key.append((type(value), "of", len(value)))
+        items = [self.add(item) for item in value]
+        if hasattr(value, "_fields"):
+            return type(value)(*items)
+        return items if isinstance(value, list) else tuple(items)
+
+
+def with_tensors(value: Any, tensors: Any) -> Any:
+    """The same argument with its tensors taken from the iterator ``tensors``."""
+    if type(value) is Tensor:
+        return next(tensors)
+    if isinstance(value, dict):
+        made = {key: with_tensors(value[key], tensors) for key in sorted(value, key=str)}
+        return type(value)((key, made[key]) for key in value)
+    if isinstance(value, (list, tuple)):
+        items = [with_tensors(item, tensors) for item in value]
+        if hasattr(value, "_fields"):
+            return type(value)(*items)
+        return items if isinstance(value, list) else tuple(items)
+    return value
+
+
+def names_of(path: str, value: Any) -> list[str]:
+    """A name for each tensor in an argument: ``data_0``, ``data_1``."""
+    if type(value) is Tensor or isinstance(value, (np.ndarray, np.generic)):
+        return [path]
+    if isinstance(value, dict):
+        return [n for k in sorted(value, key=str) for n in names_of(f"{path}_{k}", value[k])]
+    if isinstance(value, (list, tuple)):
+        return [n for i, item in enumerate(value) for n in names_of(f"{path}_{i}", item)]
+    return []
+
+
+def conformed(value: Any, spec: TensorSpec, name: str) -> Tensor:
+    """An argument as the tensor that a signature asks for; TypeError if it cannot be."""
+    if isinstance(value, Variable):
+        value = value._read()
+    if type(value) is not Tensor:
+        plain = isinstance(value, (np.ndarray, np.generic))
+        value = Tensor(as_value(value, None if plain else numpy_dtype(spec.dtype)))
+    if not spec.is_compatible_with(value):
+        raise TypeError(
+            f"Can not cast TensorSpec(shape={value.shape}, dtype=tf.{value.dtype.name}, name=None) "
+            f"to {spec!r}: argument {name} does not fit the input_signature"
+        )
+    return value
+
+
+def weakly(value: Any) -> Any:
+    """A function that gives the object back, or None once it is gone."""
+    try:
+        return weakref.ref(value)
+    except TypeError:
+        return lambda: value
+
+
+def described(part: tuple) -> str:
+    """One part of a key in words."""
+    if isinstance(part[0], tuple):
+        return f"{as_dtype(part[1]).name} {part[0]}"
+    kind = part[0].__name__
+    if part[0] in (int, bool, complex):
+        return f"Python number {part[1]}"
+    if part[0] is float:
+        return f"Python number {float.fromhex(part[1])}"
+    if part[1:2] == ("object",):
+        return f"another {kind}"
+    if part[1:2] == ("of",):
+        return f"{kind} of {part[2]}"
+    return f"{kind} {part[1]!r}"
+
+
+def difference(names: list[str], old: tuple, new: tuple) -> str:
+    """Why a call with key ``new`` could not be played by a trace with key ``old``."""
+    if len(old) != len(new):
+        return "the arguments have another structure"
+    found = []
+    for name, before, now in zip(names, old, new, strict=True):
+        if before == now:
+            continue
+        if isinstance(before[0], tuple) and isinstance(now[0], tuple):
+            found.append(f"{name}: {_changed(before, now)}")
+        else:
+            advice = ""
+            if before[0] in (int, float) and now[0] in (int, float):
+                advice = f"; pass constant({described(now).split()[-1]})"
+            now_text = described(now).removeprefix("Python number ")
+            found.append(f"{name}: {described(before)} -> {now_text}{advice}")
+    return ", ".join(found)
+
+
+def _changed(before: tuple, now: tuple) -> str:
+    if before[1] != now[1]:
+        return f"dtype {before[1].name} -> {now[1].name}"
+    if before[0] != now[0]:
+        return f"shape {before[0]} -> {now[0]}"
+    return "layout in memory"

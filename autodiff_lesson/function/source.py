@@ -1,0 +1,392 @@
+"""Writing a program down as a Python function of NumPy calls.
+
+Everything in the text comes from the table of operations, from numbers, and from names that were
+checked to be identifiers. The user's own lines appear in comments only.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import keyword
+import linecache
+import math
+import re
+from typing import Any
+
+import numpy as np
+
+from ..primitive import Primitive
+from ..printing import show_line
+from ..recorder import Record
+from .following import Line, Value, follow
+from .program import Program, Step
+from .tracing import ASSIGN, GUARD, READ
+
+_INFIX = {
+    np.add: "+", np.subtract: "-", np.multiply: "*", np.true_divide: "/", np.matmul: "@",
+    np.greater: ">", np.greater_equal: ">=", np.less: "<", np.less_equal: "<=",
+    np.equal: "==", np.not_equal: "!=",
+}  # fmt: skip
+_TAKEN = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
+
+
+class OtherWay(Exception):
+    """A guard did not hold: the Python function would have gone another way."""
+
+
+class Writer:
+    """Writes one program.
+
+    Attributes:
+        lines: the calls, in order.
+        text: the source.
+        namespace: what the names in it mean.
+        steps_at: line number -> the step that it belongs to.
+    """
+
+    def __init__(self, program: Program, name: str, names: list[str], heading: str):
+        self._program = program
+        self._names = _Names()
+        self.name = self._names.new(name, "f")
+        self.namespace: dict[str, Any] = {
+            "__name__": __package__ + ".replay",
+            "np": np,
+            "OtherWay": OtherWay,
+        }
+        self._constants: dict[Any, str] = {}
+        self.lines: list[Line] = []
+        self._values: dict[int, Value] = {}
+        self._places = _Places()
+        self._lay_out(names)
+        self._follow()
+        self.steps_at: dict[int, Step] = {}
+        self.text = self._write(heading)
+
+    def compiled(self, filename: str) -> Any:
+        """The function."""
+        exec(compile(self.text, filename, "exec"), self.namespace)
+        return self.namespace[self.name]
+
+    # ---------------------------------------------------------------- from steps to lines
+    def _lay_out(self, names: list[str]) -> None:
+        """Arguments, variables and constants get their values and names first."""
+        program = self._program
+        for slot, name in zip(program.arguments, names, strict=True):
+            value = self._values[slot] = self._value(slot, "argument")
+            value.name = self._names.new(name, "x")
+        for variable, slot in program.variables:
+            value = self._values[slot] = self._value(slot, "variable")
+            value.name = self._names.new(variable.name.removesuffix(":0"), "variable")
+        for slot in program.constants:
+            self._values[slot] = self._value(slot, "constant")
+
+    def _value(self, slot: int, origin: str) -> Value:
+        return Value(self._program.tensors[slot]._value, self.lines, origin)
+
+    def _of(self, slot: int) -> Value:
+        """The value of a slot: what is not made anew is a constant."""
+        value = self._values.get(slot)
+        if value is None:
+            value = self._values[slot] = self._value(slot, "constant")
+        return value
+
+    def _follow(self) -> None:
+        tensors = self._program.tensors
+        hints = _Hints(self._program, self._places, {s: v.name for s, v in self._values.items()})
+        for number, step in enumerate(self._program.steps):
+            if step.op is ASSIGN:
+                self._values[step.outputs[0]] = self._of(step.inputs[0])
+                continue
+            if not step.moving or step.op is READ:
+                continue
+            args = tuple(map(self._of, step.inputs))
+            start = len(self.lines)
+            if step.op is GUARD:
+                self.lines.append(Line(GUARD, args, step.record.attributes, ()))
+            elif not isinstance(step.op, Primitive):  # print
+                say = functools.partial(show_line, **step.record.attributes)
+                self.lines.append(Line(say, args, {}, ()))
+            else:
+                output: Any = tuple(tensors[slot]._value for slot in step.outputs)
+                if type(step.record.output) is not tuple:
+                    output = output[0] if output else ()
+                made = follow(self.lines, step.op, args, step.record.attributes, output)
+                for slot, value in zip(step.outputs, made, strict=True):
+                    self._values[slot] = value
+                    if not value.hint and value.origin == "line":
+                        value.hint = hints.of(number, slot)
+            for line in self.lines[start:]:
+                line.step = step
+        self._prints_last()
+
+    def _prints_last(self) -> None:
+        """What is printed waits until the last guard has held: else it would be printed twice."""
+        guards = [i for i, line in enumerate(self.lines) if line.function is GUARD]
+        if guards:
+            end = guards[-1] + 1
+            early = [n for n in self.lines[:end] if isinstance(n.function, functools.partial)]
+            rest = [n for n in self.lines[:end] if not isinstance(n.function, functools.partial)]
+            self.lines[:end] = rest + early
+
+    @property
+    def results(self) -> list[Value]:
+        """What the function gives back: what is returned, then what is assigned."""
+        program = self._program
+        assigned = [slot for _, slot in program.assigned]
+        return [self._of(slot) for slot in [*program.outputs, *assigned]]
+
+    # ---------------------------------------------------------------- from lines to text
+    def _write(self, heading: str) -> str:
+        program = self._program
+        body: list[str] = []
+        places: list[tuple[int, Step]] = []
+        section, place = "", ("", 0)
+        for line in self.lines:
+            step = line.step
+            if step.section != section:
+                section = step.section
+                body += ["", f"# ---- {section}"]
+            if self._places.of(step.record) != place:
+                place = self._places.of(step.record)
+                body.append(f"# {_comment(linecache.getline(*place).strip())}")
+            for result in line.results:
+                result.name = self._names.new(result.hint, "v")
+            body.append(self._statement(line))
+            places.append((len(body), step))
+        body.append(f"return {self._tuple(self.results)}")
+        slots = [*program.arguments, *(slot for _, slot in program.variables)]
+        given = [self._values[slot].name for slot in slots]
+        head = [f"# {_comment(part)}" for part in heading.splitlines()]
+        head += [f"# {name} = {_shown(v)}" for name, v in self._shown_constants()]
+        head.append(f"def {self.name}({', '.join(given)}):")
+        self.steps_at = {len(head) + at: step for at, step in places}
+        return "\n".join(head + ["    " + line if line else "" for line in body]) + "\n"
+
+    def _statement(self, line: Line) -> str:
+        if line.function is GUARD:
+            test = "if not" if line.kwargs["value"] else "if"
+            return f"{test} {self._text(line.args[0])}: raise OtherWay"
+        call = self._call(line)
+        if not line.results:
+            return call
+        names = ", ".join(value.name for value in line.results)
+        if isinstance(line.function, Primitive) and type(line.step.record.output) is tuple:
+            names += "," if len(line.results) == 1 else ""
+        return f"{names} = {call}"
+
+    def _call(self, line: Line) -> str:
+        function, args = line.function, line.args
+        if function == "T":
+            return f"{self._text(args[0])}.T"
+        if function == "getitem":
+            return f"{self._text(args[0])}[{self._key(args[1])}]"
+        if function == "astype":
+            return f"{self._text(args[0])}.astype({self._text(args[1])})"
+        if function is np.negative:
+            return f"-{self._text(args[0])}"
+        if isinstance(function, np.ufunc) and function in _INFIX:
+            left, right = self._operands(*args)
+            return f"{left} {_INFIX[function]} {right}"
+        texts = list(self._operands(*args) if isinstance(function, np.ufunc) else map(self._text, args))
+        texts += [f"{key}={self._text(value)}" for key, value in line.kwargs.items()]
+        return f"{self._function(line)}({', '.join(texts)})"
+
+    def _function(self, line: Line) -> str:
+        function = line.function
+        if type(function) is tuple:
+            return f"np.{function[0].__name__}.reduce"
+        if isinstance(function, functools.partial):
+            return self._bound(function, "tf_print")
+        if isinstance(function, Primitive) or getattr(np, function.__name__, None) is not function:
+            forward = getattr(function, "forward", function)
+            forward = getattr(forward, "__wrapped__", forward)
+            name = getattr(function, "name", None) or function.__name__
+            return self._bound(forward, _identifier(name, "kernel"))
+        return f"np.{function.__name__}"
+
+    def _operands(self, *args: Any) -> list[str]:
+        """Between scalars a number is written as it is; beside an array a bound one is faster."""
+        scalars = not any(map(_ndim, args))
+        return [
+            (_number(a) if scalars else self._constant(np.asarray(a.array)))
+            if _is_plain_number(a)
+            else self._text(a)
+            for a in args
+        ]
+
+    def _text(self, a: Any) -> str:
+        """How an argument is written."""
+        if type(a) is Value:
+            return a.name if a.origin != "constant" else self._constant(a.array)
+        if a is None or a is Ellipsis or isinstance(a, (bool, int, str)):
+            return repr(a) if a is not Ellipsis else "..."
+        if type(a) is float and math.isfinite(a):
+            return repr(a)
+        if isinstance(a, (tuple, list)) and not hasattr(a, "_fields"):
+            return self._tuple(a)
+        if isinstance(a, np.dtype):
+            return self._bound(a, _identifier(a.name, "dtype"))
+        if isinstance(a, (np.ndarray, np.generic)):
+            return self._constant(a)
+        return self._bound(a, _identifier(type(a).__name__, "c"))
+
+    def _tuple(self, items: Any) -> str:
+        texts = [self._text(item) for item in items]
+        return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
+
+    def _key(self, key: Any) -> str:
+        """An index, spelled with colons."""
+        parts = key if type(key) is tuple else (key,)
+        texts = []
+        for part in parts:
+            if type(part) is slice:
+                ends = ["" if e is None else self._text(e) for e in (part.start, part.stop)]
+                step = "" if part.step is None else ":" + self._text(part.step)
+                texts.append(":".join(ends) + step)
+            else:
+                texts.append(self._text(int(part) if isinstance(part, np.integer) else part))
+        return ", ".join(texts) + ("," if type(key) is tuple and len(texts) == 1 else "") or "()"
+
+    def _constant(self, array: Any) -> str:
+        """The name under which an array of the traced call is bound; equal scalars share one."""
+        if array.ndim:
+            return self._bound(array, "")
+        key = (type(array), array.dtype, array.tobytes())
+        if key not in self._constants:
+            self._constants[key] = self._bound(array, "")
+        return self._constants[key]
+
+    def _bound(self, thing: Any, hint: str) -> str:
+        """A name for something that is not written out."""
+        name = self._constants.get(id(thing))
+        if name is None:
+            name = self._constants[id(thing)] = self._names.new(hint, "c")
+            self.namespace[name] = thing
+        return name
+
+    def _shown_constants(self) -> list:
+        return [
+            (name, thing)
+            for name, thing in self.namespace.items()
+            if isinstance(thing, (np.ndarray, np.generic))
+        ]
+
+
+class _Names:
+    """Gives out identifiers, each once."""
+
+    def __init__(self) -> None:
+        self._used: dict[str, int] = dict.fromkeys(_TAKEN | {"np", "OtherWay"}, 1)
+        self._count: dict[str, int] = {}
+
+    def new(self, hint: str, otherwise: str) -> str:
+        """A name like ``hint``: itself, or with a number; ``v1``, ``v2`` where there is none."""
+        stem = _identifier(hint, "")
+        if not stem:
+            return self._numbered(otherwise, otherwise, 1)
+        if stem not in self._used:
+            self._used[stem] = 1
+            return stem
+        return self._numbered(stem, stem + "_", 2)
+
+    def _numbered(self, stem: str, begin: str, first: int) -> str:
+        number = self._count.get(stem, first - 1)
+        while True:
+            number += 1
+            name = f"{begin}{number}"
+            if name not in self._used:
+                self._count[stem] = number
+                self._used[name] = 1
+                return name
+
+
+class _Places:
+    """Looks up lines of the user's code, each code object once."""
+
+    def __init__(self) -> None:
+        self._lines: dict[int, list] = {}
+
+    def of(self, record: Record) -> tuple[str, int]:
+        """The file and the line."""
+        code = record.code
+        lines = self._lines.get(id(code))
+        if lines is None:
+            lines = self._lines[id(code)] = [p[0] for p in code.co_positions()]
+        at = record.instruction // 2
+        return code.co_filename, (lines[at] if at >= 0 else None) or code.co_firstlineno
+
+
+class _Hints:
+    """What the user calls things: the target of the assignment on the line they were made on."""
+
+    def __init__(self, program: Program, places: _Places, given: dict[int, str]):
+        self._program = program
+        self._places = places
+        self._targets: dict[tuple, str] = {}
+        self._given = given
+
+    def of(self, number: int, slot: int) -> str:
+        """The name for a slot that step ``number`` made, or ''."""
+        of = self._program.names.get(slot)
+        if of is not None:
+            return "d_" + self._given[of] if self._given.get(of) else ""
+        name = self._given[slot] = self._target(number) if self._ends_line(number) else ""
+        return name
+
+    def _ends_line(self, number: int) -> bool:
+        steps = self._program.steps
+        if number + 1 == len(steps):
+            return True
+        here, following = steps[number].record, steps[number + 1].record
+        return self._places.of(here) != self._places.of(following)
+
+    def _target(self, number: int) -> str:
+        place = self._places.of(self._program.steps[number].record)
+        if place not in self._targets:
+            self._targets[place] = _assigned_name(linecache.getline(*place).strip())
+        return self._targets[place]
+
+
+def _assigned_name(line: str) -> str:
+    """``u`` of ``u = x * x``; '' for anything else."""
+    found = re.match(r"([^\W\d]\w*)\s*(?::[^=]*)?=(?!=)", line)
+    if not found:
+        return ""
+    return found.group(1)
+
+
+def _identifier(name: str, otherwise: str) -> str:
+    """A name made fit to be an identifier of plain letters, or ``otherwise``."""
+    fit = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")[:40]
+    if fit[:1].isdigit():
+        fit = "_" + fit
+    return fit if fit.isidentifier() else otherwise
+
+
+def _comment(text: str) -> str:
+    """One line of text that cannot leave its comment."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _ndim(a: Any) -> int:
+    return a.array.ndim if type(a) is Value else getattr(a, "ndim", 0)
+
+
+def _is_plain_number(a: Any) -> bool:
+    if type(a) is not Value or a.origin != "constant":
+        return False
+    array = a.array
+    return not array.ndim and array.dtype.kind in "iuf" and bool(np.isfinite(array))
+
+
+def _number(a: Value) -> str:
+    """The shortest Python number that is this one again in its own dtype."""
+    array = a.array
+    return str(int(array)) if array.dtype.kind in "iu" else str(array[()])
+
+
+def _shown(array: np.ndarray) -> str:
+    if array.ndim == 0:
+        return f"{array[()]}"
+    return f"an array of shape {array.shape}, {array.dtype.name}"

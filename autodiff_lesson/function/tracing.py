@@ -1,0 +1,135 @@
+"""Listening to one call of a function: what it read, ran, assigned and let out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..lines import here, user_frame
+from ..ops.elementwise import identity
+from ..recorder import LEFT, Exit, Record, Recorder, thread
+from ..tensor import Tensor
+
+ASSIGN = LEFT["assign"]
+GUARD = Exit("bool")
+READ = Exit("read")
+
+_WAYS_OUT = {
+    "numpy": "Return the tensor and call .numpy() on the result, outside",
+    "array": "Use the tf function of that name; NumPy's sees numbers, not a recording",
+    "float": "Keep it a tensor, or print it with tf.print",
+    "int": "Keep it a tensor (tf.cast makes it whole), or pass a Python number as an argument",
+    "index": "Pass a Python number as an argument, or index with tf.gather",
+    "format": "Print it with tf.print, which prints at every call",
+}
+
+
+class Tracing(Recorder):
+    """A recorder that hears one call of a Python function on real values.
+
+    Attributes:
+        records: everything that ran, and the guards, assignments and reads, in order.
+        variables: id of each variable that was read -> (it, the tensor of its value at first).
+        backward: (start, end) of each run of a backward pass, as positions in ``records``.
+        adjoints: id of an adjoint -> (adjoint, the tensor it belongs to).
+        customs: (start, end, record) of each call of a custom gradient.
+        before: id of each variable that was assigned -> (it, its tensor before).
+        created: the variables that were made.
+    """
+
+    def __init__(self, arguments: list[Tensor]):
+        self.arguments = arguments
+        self.records: list[Record] = []
+        self.variables: dict[int, tuple[Any, Tensor]] = {}
+        self.backward: list[tuple[int, int]] = []
+        self.adjoints: dict[int, tuple[Tensor, Tensor]] = {}
+        self.customs: list[tuple[int, int, Record]] = []
+        self.before: dict[int, tuple[Any, Tensor]] = {}
+        self.created_variables: list = []
+        self._known: dict[int, Any] = {}  # id of a tensor -> the variable whose value it was
+        self._now: dict[int, Tensor] = {}  # id of a variable -> its value now
+        self._moving = {id(t) for t in arguments}  # what may differ at the next call
+        self._seen = 0
+
+    def append(self, record: Record) -> None:  # type: ignore[override]
+        """Something ran."""
+        self.records.append(record)
+        if record.op is ASSIGN:
+            variable = record.attributes["variable"]
+            self.before.setdefault(id(variable), (variable, variable._tensor))
+            self._known[id(record.output)] = variable
+            self._now[id(variable)] = record.output
+
+    def read(self, variable: Any, tensor: Tensor) -> None:
+        """A variable was read. At the first time its value gets a Tensor object of its own.
+
+        Without that, a value that was also handed in, or captured as a constant, could not be
+        told from the variable.
+        """
+        if id(tensor) in self._known:
+            self._note(READ, (tensor,), {"variable": variable}, None)
+            return
+        now = self._now.get(id(variable))
+        if now is None:
+            fresh = Tensor(tensor._value)
+            variable._tensor = fresh
+            self.variables[id(variable)] = (variable, fresh)
+            self._known[id(fresh)] = variable
+            self._now[id(variable)] = fresh
+            self._moving.add(id(fresh))
+            for other in thread.active:
+                if other is not self:
+                    other.read(variable, fresh)
+        else:  # another recorder has given the value an object of its own too
+            self._known[id(tensor)] = variable
+            self._note(identity, (now,), {}, tensor)
+
+    def left(self, tensor: Tensor, how: str) -> None:
+        """A value leaves: a bool becomes a guard, anything else that may change is an error."""
+        if not self._depends(tensor):
+            return
+        if how == "bool":
+            self._note(GUARD, (tensor,), {"value": bool(tensor._value)}, None)
+            return
+        raise TypeError(
+            f"{here()}: a tensor inside a function became a plain value ({how}). The recording "
+            "would repeat the value of this call for ever, although it depends on an argument or "
+            f"a variable. {_WAYS_OUT[how]}; or write "
+            "tf.config.run_functions_eagerly(True) while you look for something"
+        )
+
+    def created(self, variable: Any) -> None:
+        """A variable was made."""
+        self.created_variables.append(variable)
+
+    def begins(self, what: str) -> None:
+        """A backward pass begins."""
+        if what == "backward":
+            self.backward.append((len(self.records), len(self.records)))
+
+    def stepped(self, step: Any) -> None:
+        """A step of it was recorded: note what is whose adjoint, for the names."""
+        self.backward[-1] = (self.backward[-1][0], len(self.records))
+        for part in step.contributions:
+            adjoint = getattr(part.adjoint, "tensor", None)
+            if adjoint is not None:
+                self.adjoints[id(adjoint)] = (adjoint, part.tensor)
+
+    def restore(self) -> None:
+        """Give every variable that was assigned the value it had before."""
+        for variable, tensor in self.before.values():
+            variable._tensor = tensor
+
+    def _note(self, op: Exit, inputs: tuple, attributes: dict, output: Any) -> None:
+        frame = user_frame(3)
+        self.append(Record(op, inputs, attributes, output, frame.f_code, frame.f_lasti))
+
+    def _depends(self, tensor: Tensor) -> bool:
+        """Whether a tensor was made of an argument, a variable or a draw."""
+        moving = self._moving
+        for record in self.records[self._seen :]:
+            drawn = not record.inputs
+            if drawn or record.op is ASSIGN or any(id(t) in moving for t in record.inputs):
+                moving.update(map(id, record.outputs))
+        self._seen = len(self.records)
+        return id(tensor) in moving
+
