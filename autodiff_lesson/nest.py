@@ -12,18 +12,20 @@ def flatten(structure: Any) -> list:
     >>> flatten({"b": [1, (2, 3)], "a": 0})
     [0, 1, 2, 3]
     """
-    return list(_leaves(structure))
+    leaves: list = []
+    _collect(structure, leaves)
+    return leaves
 
 
-def _leaves(structure: Any) -> Iterator:
-    if isinstance(structure, dict):
-        for key in sorted(structure):
-            yield from _leaves(structure[key])
-    elif isinstance(structure, (list, tuple)):
+def _collect(structure: Any, leaves: list) -> None:
+    if isinstance(structure, (list, tuple)):
         for item in structure:
-            yield from _leaves(item)
+            _collect(item, leaves)
+    elif isinstance(structure, dict):
+        for key in sorted(structure):
+            _collect(structure[key], leaves)
     else:
-        yield structure
+        leaves.append(structure)
 
 
 def pack_sequence_as(structure: Any, flat_sequence: Iterable) -> Any:
