@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import linecache
 import os
 import sys
@@ -104,10 +105,8 @@ def _expressions(filename: str) -> dict[tuple, Expression]:
     known = _parsed.get(filename)
     if known is None or known[0] is not source:
         found: dict[tuple, Expression] = {}
-        try:
+        with contextlib.suppress(SyntaxError):  # for example a notebook's magic
             _collect(ast.parse("".join(source)), False, found)
-        except SyntaxError:  # for example a notebook's magic
-            pass
         known = _parsed[filename] = (source, found)
     return known[1]
 

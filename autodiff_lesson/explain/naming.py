@@ -1,0 +1,185 @@
+"""Names for tensors, which have none of their own: read off the user's code and frames."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Iterable, Iterator
+from types import FrameType
+from typing import Any
+
+from ..lines import expression_at, name_of, user_frame
+from ..recorder import Record
+from ..tensor import Tensor
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def names(tape: Any, frame: FrameType | None = None) -> dict[int, str]:
+    """What to call each tensor of a recording: a dict from ``id(tensor)`` to a name.
+
+    The name is, in this order: the one it was assigned to on its line (``u = x * x``), its
+    ``name=`` or its variable's, the one it has in the caller's frame, the one it is used under
+    (in a function that has returned), or else v1, v2, ... A name that is given to several
+    tensors is numbered: u₁, u₂, ...; what a loop started from is u₀. A number that was written
+    into the expression is that number.
+
+    Args:
+        tape: a tape, or records.
+        frame: where to look for names; the caller's without it.
+
+    >>> import autodiff_lesson as tf
+    >>> x = tf.constant(3.0)
+    >>> with tf.GradientTape() as tape:
+    ...     tape.watch(x)
+    ...     y = x * x
+    >>> names(tape)[id(x)], names(tape)[id(y)]
+    ('x', 'y')
+    """
+    records: list[Record] = list(getattr(tape, "_records", tape))
+    made = {id(t) for r in records for t in r.outputs}
+    order = _in_order(tape, records)
+    found: dict[int, str] = {}
+    for source in (
+        _assigned(records),
+        _given(tape, records),
+        _in_frame(frame or user_frame(2)),
+        _used_as(records),
+    ):
+        for tensor, name in source:
+            if name and id(tensor) in order:
+                found.setdefault(id(tensor), name)
+    bases: dict[str, list[int]] = {}
+    for key in order:
+        if key in found:
+            bases.setdefault(found[key], []).append(key)
+    named = {key: name for base, keys in bases.items() for key, name in _numbered(base, keys, made)}
+    fresh = (f"v{i}" for i in itertools.count(1) if f"v{i}" not in bases)
+    return {key: named[key] if key in named else next(fresh) for key in order}
+
+
+def _in_order(tape: Any, records: list[Record]) -> dict[int, Tensor]:
+    """All tensors by id, in the order in which they appear."""
+    found = {id(w): w for w, _ in getattr(tape, "_watched", {}).values() if type(w) is Tensor}
+    for reads in getattr(tape, "_reads", {}).values():
+        found.update(reads)
+    for record in records:
+        found.update((id(t), t) for t in (*record.inputs, *record.outputs))
+    return found
+
+
+def _numbered(base: str, keys: list[int], made: set[int]) -> Iterator[tuple[int, str]]:
+    """u for one tensor; u₁, u₂, ... for several, with u₀ for what the others were made from."""
+    if len(keys) == 1 or is_number(base):
+        yield from ((key, base) for key in keys)
+        return
+    begins = [key for key in keys if key not in made]
+    start = 0 if len(begins) == 1 and keys[0] == begins[0] else 1
+    for number, key in enumerate(keys, start):
+        yield key, base + str(number).translate(_SUBSCRIPTS)
+
+
+def is_number(name: str) -> bool:
+    """Whether a tensor is called by its value, because a number was written in its place."""
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return name.lstrip("-")[:1] in "0123456789."
+
+
+# ---------------------------------------------------------------- where names come from
+def _assigned(records: list[Record]) -> Iterator[tuple[Tensor, str]]:
+    """The target of the assignment whose right side a record computed as a whole."""
+    for _, run in itertools.groupby(records, lambda r: (r.code, r.instruction)):
+        group = [r for r in run if r.op.rules or r.outputs]
+        expression = expression_at(group[0].code, group[0].instruction) if group else None
+        if expression is None or not expression.targets:
+            continue
+        size = _period([r.op.name for r in group]) if expression.repeats else len(group)
+        for last in group[size - 1 :: size]:
+            targets = expression.targets
+            if len(targets) == 1 == len(last.outputs) or len(targets) == len(last.outputs) > 1:
+                yield from zip(last.outputs, targets, strict=True)
+
+
+def _period(ops: list[str]) -> int:
+    """After how many ops a run in a loop begins again: sin, sin, sin is three passes of one."""
+    sizes = range(1, len(ops) + 1)
+    return next(n for n in sizes if len(ops) % n == 0 and ops == ops[:n] * (len(ops) // n))
+
+
+def _given(tape: Any, records: list[Record]) -> Iterator[tuple[Tensor, str]]:
+    """``name=`` of a tensor or a variable."""
+    for record in records:
+        for tensor in (*record.inputs, *record.outputs):
+            if tensor._name:
+                yield tensor, tensor._name
+        variable = record.attributes.get("variable")
+        if variable is not None:
+            yield from ((t, variable_name(variable)) for t in record.outputs)
+    watched = getattr(tape, "_watched", {})
+    for key, reads in getattr(tape, "_reads", {}).items():
+        if key in watched:
+            yield from ((t, variable_name(watched[key][0])) for t in reads.values())
+
+
+def variable_name(variable: Any) -> str:
+    """The name a variable was given; '' if it has only that of its class."""
+    name = str(variable.name).partition(":")[0]
+    return "" if name == type(variable).__name__ else name
+
+
+def _in_frame(frame: FrameType) -> Iterator[tuple[Tensor, str]]:
+    """Local names, then global ones; not those that begin with ``_``, nor IPython's ``Out``."""
+    for scope in (frame.f_locals, frame.f_globals):
+        for name, value in list(scope.items()):
+            if name.startswith("_") or name == "Out":
+                continue
+            tensor = getattr(value, "_tensor", value)  # a variable holds one
+            if type(tensor) is Tensor:
+                yield tensor, name
+
+
+def _used_as(records: list[Record]) -> Iterator[tuple[Tensor, str]]:
+    """The operands as they stand in the source: ``a`` in ``return a * 2.0``, and the 2.0."""
+    for _, run in itertools.groupby(records, lambda r: (r.code, r.instruction)):
+        group = list(run)
+        expression = expression_at(group[0].code, group[0].instruction)
+        if expression is None or _period([r.op.name for r in group]) != 1:
+            continue
+        operands = list(_operands(expression.node))
+        for record in group:
+            if len(operands) == len(record.inputs):
+                pairs = zip(record.inputs, operands, strict=True)
+                yield from ((t, _spelled(node, t)) for t, node in pairs)
+
+
+def _operands(node: ast.AST) -> Iterable[ast.AST]:
+    match node:
+        case ast.BinOp(left=left, right=right):
+            return (left, right)
+        case ast.AugAssign(target=left, value=right):
+            return (left, right)
+        case ast.UnaryOp(operand=operand):
+            return (operand,)
+        case ast.Subscript(value=value):
+            return (value,)
+        case ast.Call(args=[ast.List(elts=operands), *_]) | ast.Call(args=operands):
+            return [a for a in operands if not isinstance(a, ast.Constant)] or operands
+        case _:
+            return ()
+
+
+def _spelled(node: ast.AST, tensor: Tensor) -> str:
+    try:
+        number = ast.literal_eval(node)  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        return name_of(node) or ""
+    is_it = type(number) in (int, float) and not tensor.shape and tensor._value == number
+    return f"{number:g}" if is_it else ""
+
+
+def caller_names(tape: Any) -> dict[int, str]:
+    """`names` for functions of this package that a user calls: theirs is the user's frame."""
+    return names(tape, user_frame(2))
