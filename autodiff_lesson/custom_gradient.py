@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from . import nest
-from .dtypes import numpy_dtype
-from .lines import here, place_of
+from .lines import here, place_of, user_frame
 from .ops.shape import identity
-from .primitive import tensor_of
-from .recorder import Record, Recorder, only, record, thread
+from .primitive import Lifted, tensor_of
+from .recorder import Record, Recorder, only, thread
 from .tensor import Tensor, constant
 
 
@@ -23,6 +22,7 @@ class CustomGradient:
     """
 
     rules = (None,)  # not empty: gradients flow through it
+    fixed = False
 
     def __init__(self, function: Callable, grad: Callable, arguments: int, variables: list):
         self.name = getattr(function, "__name__", type(function).__name__)
@@ -34,16 +34,22 @@ class CustomGradient:
     def __repr__(self) -> str:
         return f"<CustomGradient: {self.name}>"
 
-    def play_back(self, record: Record, g: Any, reached: set[int], lift: Callable) -> list:
-        """Ask ``grad``: a list of (position, contribution)."""
-        outputs = record.outputs
-        upstream = [_upstream(part, o) for part, o in zip(_as_tuple(g), outputs, strict=True)]
-        grads = self._ask(upstream)
-        given = []
-        for position, (x, grad) in enumerate(zip(record.inputs, grads, strict=True)):
-            if grad is not None and id(x) in reached:
-                given.append((position, lift(self._checked(position, x, grad))))
-        return given
+    def rules_for(self, record: Record, g: Any, lift: Callable) -> list:
+        """Ask ``grad``, once for all inputs: one rule per input, which only hands its part out."""
+        upstream = [
+            part.tensor if type(part) is Lifted else Tensor(part)
+            for part in (g if type(g) is tuple else (g,))
+        ]
+        return [
+            None if grad is None else self._handing_out(lift(self._checked(position, x, grad)))
+            for position, (x, grad) in enumerate(
+                zip(record.inputs, self._ask(upstream), strict=True)
+            )
+        ]
+
+    @staticmethod
+    def _handing_out(found: Any) -> Callable:
+        return lambda *args: found
 
     def _ask(self, upstream: list[Tensor]) -> list:
         if not self.variables:
@@ -127,8 +133,11 @@ def custom_gradient(f: Callable) -> Callable:
         for variable in variables:
             for tape in tapes:
                 tape.read(variable, variable._tensor)
-        with only(lambda r: r.is_tape):
-            record(op, inputs, {}, outputs[0] if len(outputs) == 1 else tuple(outputs))
+        frame = user_frame()
+        output = outputs[0] if len(outputs) == 1 else tuple(outputs)
+        made = Record(op, inputs, {}, output, frame.f_code, frame.f_lasti)
+        for recorder in thread.active:
+            recorder.customized(made)
         return nest.pack_sequence_as(y, outputs)
 
     return decorated
@@ -179,19 +188,6 @@ class _Reader(Recorder):
 def _as_tensor(x: Any) -> Tensor:
     found = tensor_of(x)
     return found if type(found) is Tensor else constant(found)
-
-
-def _as_tuple(g: Any) -> tuple:
-    return g if type(g) is tuple else (g,)
-
-
-def _upstream(adjoint: Any, output: Tensor) -> Tensor:
-    """An adjoint as the tensor that ``grad`` gets; zeros where no gradient came back."""
-    if adjoint is None:
-        import numpy as np
-
-        return Tensor(np.zeros(output.shape, numpy_dtype(output.dtype)))
-    return adjoint.tensor if hasattr(adjoint, "tensor") else Tensor(adjoint)
 
 
 def _two(f: Callable, result: Any) -> tuple:

@@ -23,7 +23,7 @@ import inspect
 import operator
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,8 @@ class Primitive:
         self.variadic = variadic
         # which inputs must agree in dtype: those that are numbers of the same kind
         self.alike = tuple(i for i, rule in enumerate(rules) if rule) if not variadic else ()
+        self.fixed = not variadic
+        """Whether the rules are the same for each record, as they are for nearly all rows."""
         self._alike = not rules or variadic or len(self.alike) >= 2
         known = next((rule for rule in rules if rule), None)
         self.inputs, self.attributes = _signature(known, forward)
@@ -114,35 +116,12 @@ class Primitive:
                 recorder.append(made)
         return output
 
-    def play_back(self, record: Record, g: Any, reached: set[int], lift: Callable) -> list:
-        """Run the rules of the inputs in ``reached``: a list of (position, contribution).
-
-        ``lift`` turns a tensor into what rules compute with: an array, or a `Lifted`. Of several
-        outputs, those that no gradient came back to (None) count as zeros.
-        """
-        output, inputs = record.output, record.inputs
-        if type(output) is tuple:
-            z: Any = tuple(map(lift, output))
-            g = tuple(
-                np.zeros(o._value.shape, o._value.dtype) if part is None else part
-                for part, o in zip(g, output, strict=True)
-            )
-        else:
-            z = lift(output)
-        values = [*map(lift, inputs)]
-        given = []
-        for position, x in enumerate(inputs):
-            if id(x) in reached:
-                rule = self.rule(position) if self.variadic else self.rules[position]
-                if rule is not None:
-                    given.append((position, rule(g, z, *values, **record.attributes)))
-        return given
-
-    def rule(self, position: int) -> Rule | None:
-        """The backward rule of the input at ``position``."""
+    def rules_for(self, record: Record, g: Any, lift: Callable) -> Sequence[Rule | None]:
+        """The rule of each input of a record; a variadic row's single rule is told which it is."""
         if self.variadic:
-            return functools.partial(self.rules[0], position=position)  # type: ignore[arg-type]
-        return self.rules[position] if self.rules else None
+            rule = self.rules[0]
+            return [functools.partial(rule, position=i) for i in range(len(record.inputs))]  # type: ignore[arg-type]
+        return self.rules
 
     def _sorted_out(self, inputs: tuple, attributes: dict) -> tuple[tuple, dict]:
         """Inputs may be given by name; every operation takes (and does not need) a ``name``."""
@@ -230,10 +209,11 @@ def kernel(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def dispatch(*args: Any, **attributes: Any) -> Any:
-        for arg in args:
-            if type(arg) is not np.ndarray and hasattr(type(arg), "__array_function__"):
-                return arg.__array_function__(dispatch, (type(arg),), args, attributes)
-        return function(*args, **attributes)
+        # the first argument decides: in a rule all are lifted, or none is
+        first = args[0]
+        if type(first) is np.ndarray or not hasattr(type(first), "__array_function__"):
+            return function(*args, **attributes)
+        return first.__array_function__(dispatch, (type(first),), args, attributes)
 
     return dispatch
 

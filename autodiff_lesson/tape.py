@@ -134,6 +134,10 @@ class GradientTape(Recorder):
                 Record(LEFT[how], (tensor,), {}, None, frame.f_code, frame.f_lasti)
             )
 
+    def customized(self, record: Record) -> None:
+        """The call of a custom gradient is one record."""
+        self.append(record)
+
     # What a user does with a tape
 
     def watch(self, tensor: Any) -> None:
@@ -293,6 +297,9 @@ class GradientTape(Recorder):
         Looking is free: a tape may be walked as often as one likes, before and after `gradient`.
         """
         flat = nest.flatten(sources)
+        for recorder in thread.active:
+            if not recorder.is_tape:  # what a function records must not depend on these values
+                recorder.left(tensor_of(nest.flatten(target)[0]), "numpy")
         with silence():
             adjoints = self._seeded(target, output_gradients, _value_of)
         walk = self._walk(adjoints, self._reached(flat), self._keys(flat), _value_of)
@@ -358,14 +365,17 @@ class GradientTape(Recorder):
             for recorder in listening:
                 recorder.stepped(step)
 
-    def _keys(self, sources: Sequence) -> set[int]:
-        """The ids under which adjoints of the sources are kept: a variable's are its reads'."""
-        keys: set[int] = set()
+    def _keys(self, sources: Sequence) -> dict[int, None]:
+        """The ids under which adjoints of the sources are kept: a variable's are its reads'.
+
+        A dict for its order: adjoints of several reads are to be added in the same one always.
+        """
+        keys: dict[int, None] = {}
         for source in sources:
             if type(source) is Tensor:
-                keys.add(id(source))
+                keys[id(source)] = None
             else:
-                keys.update(self._reads.get(id(source), ()))
+                keys.update(dict.fromkeys(self._reads.get(id(source), ())))
         return keys
 
     def _reached(self, sources: Sequence) -> set[int]:
@@ -426,7 +436,7 @@ class GradientTape(Recorder):
         return adjoints
 
     def _walk(
-        self, adjoints: dict[int, Any], reached: set[int], keep: set[int], lift: Any
+        self, adjoints: dict[int, Any], reached: set[int], keep: dict[int, None], lift: Any
     ) -> Iterator[tuple]:
         """The backward pass: see the head of this file. ``lift`` makes what rules compute with.
 
@@ -441,15 +451,28 @@ class GradientTape(Recorder):
                 if all(part is None for part in g):
                     continue
                 adjoints.update((id(o), a) for o, a in zip(output, g, strict=True) if id(o) in keep)
+                # an output that no gradient came back to counts as one with the gradient 0
+                g = tuple(
+                    lift(Tensor(np.zeros_like(o._value))) if part is None else part
+                    for part, o in zip(g, output, strict=True)
+                )
+                z: Any = tuple(map(lift, output))
             else:
                 g = adjoints.pop(id(output), None)
                 if g is None:
                     continue
                 if id(output) in keep:
                     adjoints[id(output)] = g
+                z = lift(output)
+            inputs, attributes = record.inputs, record.attributes
+            values = [*map(lift, inputs)]
+            rules = op.rules if op.fixed else op.rules_for(record, g, lift)
             contributions = []
-            for position, local in op.play_back(record, g, reached, lift):
-                tensor = record.inputs[position]
+            for position, tensor in enumerate(inputs):
+                rule = rules[position]
+                if rule is None or id(tensor) not in reached:
+                    continue
+                local = rule(g, z, *values, **attributes)
                 shape = tensor._value.shape
                 value = local if local.shape == shape else sum_to(local, shape=shape)
                 before = adjoints.get(id(tensor))
@@ -490,7 +513,7 @@ def _seed(tensor: Tensor, given: Any) -> Tensor:
     return start
 
 
-def _summed(adjoints: dict[int, Any], keys: set[int]) -> Tensor | None:
+def _summed(adjoints: dict[int, Any], keys: dict[int, None]) -> Tensor | None:
     """The adjoints under ``keys`` added up, as a tensor; None if there is none."""
     total = None
     for key in keys:

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import InvalidArgumentError
 from ..primitive import kernel, primitive, tensor_of
 from ..tensor import Tensor
+from .shape import broadcast_kernel
 
 
 
@@ -58,7 +59,7 @@ def einsum_back(g: Any, xs: tuple, position: int, equation: str) -> Any:
     part = einsum_kernel(g, *(x for _, x in others), equation=spec)
     shape = xs[position].shape
     aligned = tuple(n if c in known else 1 for c, n in zip(wanted, shape, strict=True))
-    return np.broadcast_to(np.reshape(part, aligned), shape)
+    return broadcast_kernel(np.reshape(part, aligned), shape=shape)
 
 
 def matmul(

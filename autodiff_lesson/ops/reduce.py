@@ -15,7 +15,7 @@ from ..tensor import Tensor, constant
 from .arithmetic import add, divide, greater, maximum, multiply, subtract
 from .create import ones
 from .elementwise import abs, cast, cast_kernel, exp, log, sqrt, square, stop_gradient, where
-from .shape import along, reshape, slice_kernel, stack, transpose, unstack, whole
+from .shape import along, broadcast_kernel, reshape, slice_kernel, stack, transpose, unstack, whole
 
 
 @kernel
@@ -60,7 +60,7 @@ def log_softmax_kernel(x: Any, *, axis: int) -> Any:
 
 def spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """Give the gradient of a reduction back to each number that went into it."""
-    return np.broadcast_to(kept(g, x, axis, keepdims), x.shape)
+    return broadcast_kernel(kept(g, x, axis, keepdims), shape=x.shape)
 
 
 def kept(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:

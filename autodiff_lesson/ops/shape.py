@@ -33,6 +33,14 @@ def sum_to(g: Any, *, shape: tuple) -> Any:
 
 
 @kernel
+def broadcast_kernel(x: Any, *, shape: tuple) -> Any:
+    """``x`` repeated along axes of length 1 and new ones in front, written out in full."""
+    out = np.empty(shape, x.dtype)
+    out[...] = x
+    return out
+
+
+@kernel
 def slice_kernel(x: Any, *, key: Any) -> Any:
     """The part of ``x`` that ``key`` names."""
     return x[key]
@@ -79,7 +87,7 @@ def unstack_kernel(x: Any, *, axis: int) -> Any:
 
 # fmt: off
 _sum_to = primitive(sum_to, lambda g, z, x, *, shape: broadcast_back(g, z, x), name="sum_to")
-_broadcast = primitive(np.broadcast_to, lambda g, z, x, *, shape: sum_to(g, shape=x.shape),
+_broadcast = primitive(broadcast_kernel, lambda g, z, x, *, shape: sum_to(g, shape=x.shape),
                        name="broadcast_to")
 _reshape = primitive(np.reshape, lambda g, z, x, *, shape: np.reshape(g, x.shape))
 _transpose = primitive(np.transpose,
@@ -98,6 +106,7 @@ _slice = primitive(slice_kernel,
     lambda g, z, x, *, key: slice_embed(g, key=key, shape=x.shape), name="slice")
 _slice_embed = primitive(slice_embed,
     lambda g, z, x, *, key, shape: slice_kernel(g, key=key), name="slice_embed")
+contiguous = primitive(kernel(lambda x: np.ascontiguousarray(x)), name="contiguous")
 _gather = primitive(gather_kernel,
     lambda g, z, x, indices, *, axis: scatter_add(g, indices, axis=axis, shape=x.shape),
     None, name="gather")
@@ -119,7 +128,7 @@ concat_kernel, stack_kernel = _concat.forward, _stack.forward
 def broadcast_back(g: Any, z: Any, x: Any) -> Any:
     """The way back of `sum_to`: axes of length 1 where they were summed, then repeated."""
     aligned = (1,) * (x.ndim - z.ndim) + z.shape
-    return np.broadcast_to(np.reshape(g, aligned), x.shape)
+    return broadcast_kernel(np.reshape(g, aligned), shape=x.shape)
 
 
 def inverse(axes: tuple | None, ndim: int) -> tuple:
