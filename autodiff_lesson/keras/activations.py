@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..ops.elementwise import elu, exp, leaky_relu as _leaky_relu, relu, sigmoid, softplus, tanh
+from ..ops.elementwise import elu, exp, relu, sigmoid, softplus, tanh
+from ..ops.elementwise import leaky_relu as _leaky_relu
 from ..ops.reduce import log_softmax, softmax
 from ..primitive import tensor_of
 from ..tensor import Tensor, constant
@@ -35,7 +36,7 @@ def silu(x: Any) -> Tensor:
     """
     found = tensor_of(x)
     found = found if type(found) is Tensor else constant(found)
-    return found * sigmoid(found)  # type: ignore[operator]
+    return found * sigmoid(found)
 
 
 _KNOWN: dict[str, Callable] = {

@@ -27,7 +27,7 @@ def resolve(kind: str, identifier: Any, known: Mapping[str, Any]) -> Any:
 def _look_up(kind: str, name: str, known: Mapping[str, Any]) -> Any:
     if name in known:
         return known[name]
-    folded = {key.lower(): key for key in known}
+    folded = {key.lower(): key for key in reversed(list(known))}  # the first of a kind wins
     near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.5)
     advice = f"Did you mean {folded[near[0]]!r}? " if near else ""
     names = ", ".join(sorted(key for key in known if key.islower()))
@@ -39,7 +39,7 @@ def _look_up(kind: str, name: str, known: Mapping[str, Any]) -> Any:
 def with_snake_case(*classes: type) -> dict[str, type]:
     """Each class under its name and under the name in small letters: ``GlorotUniform`` and
     ``glorot_uniform``."""
-    return {name: c for c in classes for name in (c.__name__, snake_case(c.__name__))}
+    return {name: c for c in classes for name in (snake_case(c.__name__), c.__name__)}
 
 
 def snake_case(name: str) -> str:

@@ -82,7 +82,7 @@ class PolynomialDecay(LearningRateSchedule):
             rounds: Any = where(equal(step, 0.0), 1.0, ceil(step / self.decay_steps))
             done = step / (self.decay_steps * rounds)
         else:
-            done = minimum(step, self.decay_steps) / self.decay_steps  # type: ignore[operator]
+            done = minimum(step, self.decay_steps) / self.decay_steps
         fall = self.initial_learning_rate - self.end_learning_rate
         return fall * pow(1.0 - done, self.power) + self.end_learning_rate
 
@@ -121,7 +121,7 @@ class CosineDecay(LearningRateSchedule):
         )
 
     def _decayed(self, start: float, step: Any) -> Tensor:
-        done: Any = minimum(step, self.decay_steps) / self.decay_steps  # type: ignore[operator]
+        done: Any = minimum(step, self.decay_steps) / self.decay_steps
         wave = 0.5 * (1.0 + cos(math.pi * done))
         return start * ((1.0 - self.alpha) * wave + self.alpha)
 

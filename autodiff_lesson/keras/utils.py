@@ -38,7 +38,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     if whole.ndim > 1 and whole.shape[-1] == 1:
         whole = whole[..., 0]
     count = int(whole.max(initial=-1)) + 1 if num_classes is None else num_classes
-    if whole.size and not (0 <= whole.min() and whole.max() < count):
+    if whole.size and not (whole.min() >= 0 and whole.max() < count):
         raise ValueError(
             f"labels run from {whole.min()} to {whole.max()}, but {count} classes have the "
             f"labels 0 to {count - 1}"

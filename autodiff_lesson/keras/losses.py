@@ -1,0 +1,405 @@
+"""Losses: how far predictions are from what they should be.
+
+Function forms keep the batch axis: from ``y_true`` and ``y_pred`` of shape (batch, d) comes one
+number per example. Class forms reduce these to one number, weigh examples, and compute in float32.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import numpy_dtype
+from ..errors import InvalidArgumentError
+from ..ops.arithmetic import divide, maximum, multiply
+from ..ops.create import convert_to_tensor
+from ..ops.elementwise import abs, cast, clip_by_value, log, square, where
+from ..ops.nn import (
+    sigmoid_cross_entropy_with_logits,
+    softmax_cross_entropy_with_logits,
+    sparse_softmax_cross_entropy_with_logits,
+)
+from ..ops.reduce import reduce_mean, reduce_sum
+from ..ops.shape import expand_dims, reshape, squeeze
+from ..tensor import Tensor
+from .names import resolve, snake_case
+
+EPSILON = 1e-7
+"""Probabilities are kept this far from 0 and 1, where the logarithm ends."""
+
+TINY = float(np.finfo(np.float32).tiny)
+
+# In the formulas operands are tensors, whose operators mypy does not know
+# mypy: disable-error-code="operator"
+
+
+def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
+    """The mean of ``square(y_true - y_pred)`` over the last axis.
+
+    >>> print(mean_squared_error([[0.0, 1.0]], [[2.0, 1.0]]))
+    tf.Tensor([2.], shape=(1,), dtype=float32)
+    """
+    y_true, y_pred = matched(y_true, y_pred)
+    return _mean_of_last(square(y_pred - y_true))
+
+
+def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
+    """The mean of ``abs(y_true - y_pred)`` over the last axis."""
+    y_true, y_pred = matched(y_true, y_pred)
+    return _mean_of_last(abs(y_true - y_pred))
+
+
+def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
+    """Half the square of errors up to ``delta``, a straight line beyond (Huber 1964).
+
+    With e the absolute error: ``e**2 / 2`` or ``delta * e - delta**2 / 2``, the mean over the last
+    axis.
+    """
+    y_true, y_pred = matched(y_true, y_pred)
+    error = abs(y_pred - y_true)
+    half = 0.5 * square(error)
+    return _mean_of_last(where(error <= delta, half, delta * error - 0.5 * delta * delta))
+
+
+def binary_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Tensor:
+    """``-(y_true * log(y_pred) + (1 - y_true) * log(1 - y_pred))``, the mean over ``axis``.
+
+    Args:
+        y_true: labels between 0 and 1, in the shape of ``y_pred``.
+        y_pred: probabilities, or with ``from_logits`` any numbers, which a sigmoid makes such.
+        label_smoothing: moves each label this part of the way to 1/2.
+    """
+    y_true, y_pred = matched(y_true, y_pred)
+    check_same_shape("binary_crossentropy", y_true, y_pred)
+    _check_fractions(y_true)
+    if label_smoothing:
+        y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
+    if from_logits:
+        return reduce_mean(sigmoid_cross_entropy_with_logits(y_true, y_pred), axis)
+    p = clip_by_value(y_pred, EPSILON, 1.0 - EPSILON)
+    return reduce_mean(-(y_true * log(p) + (1.0 - y_true) * log(1.0 - p)), axis)
+
+
+def categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Tensor:
+    """``-sum(y_true * log(y_pred))`` over ``axis``, with rows of probabilities as labels.
+
+    Args:
+        y_true: one-hot rows, in the shape of ``y_pred``. For labels 0, 1, 2, ... use
+            `sparse_categorical_crossentropy`.
+        y_pred: probabilities (scaled to sum to 1), or with ``from_logits`` any numbers, which a
+            softmax makes such.
+        label_smoothing: spreads this part of each label over all classes.
+    """
+    y_true, y_pred = _numbers(y_true, y_pred)
+    check_same_shape("categorical_crossentropy", y_true, y_pred)
+    if label_smoothing:
+        y_true = y_true * (1.0 - label_smoothing) + label_smoothing / y_pred.shape[axis]
+    if from_logits:
+        return softmax_cross_entropy_with_logits(y_true, y_pred, axis)
+    p = y_pred / reduce_sum(y_pred, axis, True)
+    return -reduce_sum(y_true * log(clip_by_value(p, EPSILON, 1.0 - EPSILON)), axis)
+
+
+def sparse_categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False
+) -> Tensor:
+    """``-log(y_pred[label])``, with whole-number labels from 0 to the number of classes - 1.
+
+    Args:
+        y_true: labels, of the shape of ``y_pred`` without its last axis (or with length 1 there).
+        y_pred: probabilities (scaled to sum to 1), or with ``from_logits`` any numbers, which a
+            softmax makes such.
+
+    A label out of range is an InvalidArgumentError.
+    """
+    y_pred = _floats(y_pred)
+    labels = _labels(y_true, y_pred)
+    logits = y_pred if from_logits else log(clip_by_value(y_pred, EPSILON, 1.0 - EPSILON))
+    return sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+
+# ---------------------------------------------------------------- what the formulas need
+def _floats(x: Any) -> Tensor:
+    x = convert_to_tensor(x)
+    return x if x._value.dtype.kind == "f" else cast(x, np.float32)
+
+
+def _numbers(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Both as tensors of the predictions' dtype."""
+    y_pred = _floats(y_pred)
+    return cast(y_true, y_pred._value.dtype), y_pred
+
+
+def matched(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Both as tensors of one dtype and rank: (n,) beside (n, 1) must not broadcast to (n, n)."""
+    y_true, y_pred = _numbers(y_true, y_pred)
+    return same_rank(y_true, y_pred)
+
+
+def same_rank(y_true: Tensor, y_pred: Tensor) -> tuple[Any, Any]:
+    """Give or take a last axis of length 1, so that both have as many axes."""
+    true, pred = y_true._value.shape, y_pred._value.shape
+    if len(true) == len(pred):
+        return y_true, y_pred
+    if len(pred) == len(true) + 1 and pred[-1] == 1:
+        y_true, y_pred = (y_true, squeeze(y_pred, -1)) if len(true) > 1 else (
+            expand_dims(y_true, -1) if true else y_true, y_pred)
+    elif len(true) == len(pred) + 1 and true[-1] == 1:
+        y_true, y_pred = (squeeze(y_true, -1), y_pred) if len(pred) > 1 else (
+            y_true, expand_dims(y_pred, -1) if pred else y_pred)
+    elif true and pred:
+        raise ValueError(f"y_true has shape {true}, y_pred {pred}: they must have as many axes")
+    return y_true, y_pred
+
+
+def _mean_of_last(x: Any) -> Tensor:
+    return reduce_mean(x, -1) if x._value.ndim else x
+
+
+def check_same_shape(name: str, y_true: Tensor, y_pred: Tensor) -> None:
+    true, pred = y_true._value.shape, y_pred._value.shape
+    if true != pred:
+        sparse = (
+            ". For labels 0, 1, 2, ... use sparse_categorical_crossentropy, or make rows of them "
+            "with keras.utils.to_categorical"
+            if true == pred[:-1] or true == (*pred[:-1], 1)
+            else ""
+        )
+        raise ValueError(
+            f"{name}: y_true has shape {true}, y_pred {pred}; they must be equal{sparse}"
+        )
+
+
+def _check_fractions(y_true: Tensor) -> None:
+    labels = y_true._value
+    if labels.size and not (labels.min() >= 0 and labels.max() <= 1):
+        raise InvalidArgumentError(
+            f"binary_crossentropy: labels lie between 0 and 1; these run from {labels.min():g} to "
+            f"{labels.max():g}. Labels -1 and 1 become 0 and 1 by (y + 1) / 2"
+        )
+
+
+def _labels(y_true: Any, y_pred: Tensor) -> Tensor:
+    labels = convert_to_tensor(y_true)
+    wanted = y_pred._value.shape[:-1]
+    if labels._value.shape == (*wanted, 1):
+        labels = reshape(labels, wanted)
+    if labels._value.shape != wanted:
+        one_hot = labels._value.shape == y_pred._value.shape
+        advice = " For one-hot rows use categorical_crossentropy." if one_hot else ""
+        raise ValueError(
+            f"sparse_categorical_crossentropy: y_true has shape {labels.shape}; for y_pred of "
+            f"shape {y_pred.shape} it must have {wanted}.{advice}"
+        )
+    return cast(labels, np.int64)
+
+
+# ---------------------------------------------------------------- class forms
+REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none")
+
+
+class Loss:
+    """Base of losses: subclass it and write ``call(self, y_true, y_pred)``, one number per example.
+
+    Args:
+        name: what it is called; by default its class's name in small letters.
+        reduction: ``"sum_over_batch_size"`` (or ``"mean"``): the mean of all numbers that ``call``
+            gives, each times its weight; ``"mean_with_sample_weight"``: divided by the sum of the
+            weights instead; ``"sum"``; ``"none"`` or None: as they are.
+        dtype: what predictions and labels are converted to.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = np.float32,
+    ):
+        if reduction not in (*REDUCTIONS, None):
+            raise ValueError(
+                f"Invalid value for argument `reduction`: {reduction!r}. It is one of "
+                f"{', '.join(REDUCTIONS)}"
+            )
+        self.name = name or snake_case(type(self).__name__)
+        self.reduction = reduction
+        self.dtype = numpy_dtype(np.float32 if dtype is None else dtype)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
+        """The loss of a batch; ``sample_weight`` has one number per example, or per number."""
+        losses = self.call(cast(y_true, self.dtype), cast(y_pred, self.dtype))
+        return reduced(convert_to_tensor(losses), sample_weight, self.reduction)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """One number per example."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method call(self, y_true, y_pred)")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.name}, reduction {self.reduction}>"
+
+
+def reduced(losses: Tensor, sample_weight: Any, reduction: str | None) -> Tensor:
+    """Weigh the losses, and reduce them to one number as `Loss` says."""
+    weights = None
+    if sample_weight is not None:
+        weights = cast(sample_weight, losses._value.dtype)
+        losses, weights = weighed_alike(losses, weights)
+        losses = multiply(losses, weights)
+    if reduction in (None, "none"):
+        return losses
+    if reduction == "sum":
+        return reduce_sum(losses)
+    if reduction == "mean_with_sample_weight" and weights is not None:
+        spread = math.prod(losses._value.shape) / max(math.prod(weights._value.shape), 1)
+        total = multiply(reduce_sum(weights), spread)
+        return divide(reduce_sum(losses), maximum(total, TINY))
+    return reduce_mean(losses) if losses._value.size else reduce_sum(losses)
+
+
+def weighed_alike(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Values and weights in shapes that multiply: weights belong to the leading axes of values."""
+    shape, given = values._value.shape, weights._value.shape
+    if len(given) == len(shape) + 1 and given[-1] == 1:
+        weights, given = squeeze(weights, -1), given[:-1]
+    alike = all(w in (1, n) for w, n in zip(given, shape, strict=False))
+    if len(given) > len(shape) or not alike:
+        raise ValueError(
+            f"sample_weight has shape {given}, the values it weighs {shape}: give one number per "
+            "example"
+        )
+    if given and len(given) < len(shape):
+        weights = reshape(weights, (*given, *(1,) * (len(shape) - len(given))))
+    return values, weights
+
+
+class _Function(Loss):
+    """A loss whose ``call`` is a function with some arguments set."""
+
+    function: Callable[..., Tensor]
+    known_as: str | None = None
+
+    def __init__(
+        self, reduction: str | None, name: str | None, dtype: Any, **arguments: Any
+    ):
+        super().__init__(name or self.known_as, reduction, dtype)
+        self._arguments = arguments
+
+    def call(self, y_true: Any, y_pred: Any) -> Tensor:
+        return type(self).function(y_true, y_pred, **self._arguments)
+
+
+class MeanSquaredError(_Function):
+    """`mean_squared_error`, reduced.
+
+    >>> print(MeanSquaredError()([[0.0], [1.0]], [[2.0], [1.0]]))
+    tf.Tensor(2.0, shape=(), dtype=float32)
+    """
+
+    function = staticmethod(mean_squared_error)
+
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = None,
+        dtype: Any = None,
+    ):  # fmt: skip
+        super().__init__(reduction, name, dtype)
+
+
+class MeanAbsoluteError(_Function):
+    """`mean_absolute_error`, reduced."""
+
+    function = staticmethod(mean_absolute_error)
+
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = None,
+        dtype: Any = None,
+    ):  # fmt: skip
+        super().__init__(reduction, name, dtype)
+
+
+class Huber(_Function):
+    """`huber`, reduced."""
+
+    function, known_as = staticmethod(huber), "huber_loss"
+
+    def __init__(
+        self, delta: float = 1.0, reduction: str | None = "sum_over_batch_size",
+        name: str | None = None, dtype: Any = None,
+    ):  # fmt: skip
+        super().__init__(reduction, name, dtype, delta=delta)
+
+
+class BinaryCrossentropy(_Function):
+    """`binary_crossentropy`, reduced."""
+
+    function = staticmethod(binary_crossentropy)
+
+    def __init__(
+        self, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1,
+        reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None,
+    ):  # fmt: skip
+        super().__init__(
+            reduction, name, dtype,
+            from_logits=from_logits, label_smoothing=label_smoothing, axis=axis,
+        )  # fmt: skip
+
+
+class CategoricalCrossentropy(_Function):
+    """`categorical_crossentropy`, reduced."""
+
+    function = staticmethod(categorical_crossentropy)
+
+    def __init__(
+        self, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1,
+        reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None,
+    ):  # fmt: skip
+        super().__init__(
+            reduction, name, dtype,
+            from_logits=from_logits, label_smoothing=label_smoothing, axis=axis,
+        )  # fmt: skip
+
+
+class SparseCategoricalCrossentropy(_Function):
+    """`sparse_categorical_crossentropy`, reduced."""
+
+    function = staticmethod(sparse_categorical_crossentropy)
+
+    def __init__(
+        self, from_logits: bool = False, reduction: str | None = "sum_over_batch_size",
+        name: str | None = None, dtype: Any = None,
+    ):  # fmt: skip
+        super().__init__(reduction, name, dtype, from_logits=from_logits)
+
+
+_KNOWN: dict[str, Any] = {
+    "mse": mean_squared_error,
+    "mae": mean_absolute_error,
+    "mean_squared_error": mean_squared_error,
+    "mean_absolute_error": mean_absolute_error,
+    "huber": huber,
+    "binary_crossentropy": binary_crossentropy,
+    "bce": binary_crossentropy,
+    "categorical_crossentropy": categorical_crossentropy,
+    "sparse_categorical_crossentropy": sparse_categorical_crossentropy,
+    "MSE": mean_squared_error,
+    "MAE": mean_absolute_error,
+} | {
+    loss.__name__: loss
+    for loss in (
+        MeanSquaredError, MeanAbsoluteError, Huber, BinaryCrossentropy, CategoricalCrossentropy,
+        SparseCategoricalCrossentropy,
+    )
+}  # fmt: skip
+
+
+def get(identifier: Any) -> Any:
+    """The loss of a name: a function for ``"mse"``, an object for ``"MeanSquaredError"``.
+
+    An object or a function of (y_true, y_pred) is itself.
+    """
+    return resolve("loss", identifier, _KNOWN)

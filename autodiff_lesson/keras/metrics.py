@@ -1,0 +1,302 @@
+"""Metrics: numbers that are gathered batch by batch and read when one likes.
+
+A metric keeps what it has seen in Variables, so a replayed training step goes on counting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import numpy_dtype
+from ..ops.arithmetic import divide, equal, greater, maximum, multiply
+from ..ops.create import convert_to_tensor
+from ..ops.elementwise import cast, sqrt, square
+from ..ops.reduce import argmax, reduce_mean, reduce_sum
+from ..ops.shape import reshape
+from ..tensor import Tensor
+from ..variable import Module, Variable
+from . import initializers, losses
+from .names import resolve, snake_case
+
+
+class Metric(Module):
+    """Base of metrics: write ``update_state`` and ``result``, with state made by `add_variable`.
+
+    >>> import autodiff_lesson as tf
+    >>> class Largest(Metric):
+    ...     def __init__(self, name="largest"):
+    ...         super().__init__(name=name)
+    ...         self.top = self.add_variable((), name="top")
+    ...     def update_state(self, values):
+    ...         self.top.assign(tf.maximum(self.top, tf.reduce_max(values)))
+    ...     def result(self):
+    ...         return self.top.value()
+    >>> print(Largest()([1.0, 3.0, 2.0]))
+    tf.Tensor(3.0, shape=(), dtype=float32)
+    """
+
+    def __init__(self, dtype: Any = None, name: str | None = None):
+        super().__init__(name or snake_case(type(self).__name__))
+        self.dtype = numpy_dtype(np.float32 if dtype is None else dtype)
+
+    def add_variable(
+        self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None
+    ) -> Variable:
+        """A variable of the state, which `reset_state` sets to zeros."""
+        start = initializers.get(initializer)(shape, dtype or self.dtype)
+        return Variable(start, trainable=False, name=name)
+
+    add_weight = add_variable
+
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Take a batch into account."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method update_state(self, ...)")
+
+    def result(self) -> Any:
+        """The number so far, a tensor."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method result(self)")
+
+    def reset_state(self) -> None:
+        """Forget everything seen so far."""
+        for variable in self.variables:
+            variable.assign(np.zeros(variable.shape))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Take a batch into account, and give the number so far."""
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.name}>"
+
+
+class Sum(Metric):
+    """The sum of all values."""
+
+    def __init__(self, name: str | None = None, dtype: Any = None):
+        super().__init__(dtype, name)
+        self.total = self.add_variable(name="total")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        values, _ = self._weighed(values, sample_weight)
+        self.total.assign_add(_summed(values))
+
+    def result(self) -> Tensor:
+        return self.total.value()
+
+    def _weighed(self, values: Any, sample_weight: Any) -> tuple[Tensor, Tensor | None]:
+        """Values times their weights, and the weights; values of one example share a weight."""
+        values = cast(convert_to_tensor(values), self.dtype)
+        if sample_weight is None:
+            return values, None
+        weights = cast(convert_to_tensor(sample_weight), self.dtype)
+        if weights.ndim and weights.ndim < values.ndim:
+            values = reduce_mean(values, tuple(range(weights.ndim, values.ndim)))
+        values, weights = losses.weighed_alike(values, weights)
+        if weights._value.shape != values._value.shape:
+            weights = multiply(weights, np.ones(values._value.shape))
+        return multiply(values, weights), weights
+
+
+class Mean(Sum):
+    """The (weighted) mean of all values; 0 as long as there are none.
+
+    >>> mean = Mean()
+    >>> mean([1.0, 3.0]), mean(8.0)
+    (<tf.Tensor: shape=(), dtype=float32, numpy=2.0>, <tf.Tensor: shape=(), dtype=float32, numpy=4.0>)
+    """
+
+    def __init__(self, name: str | None = None, dtype: Any = None):
+        super().__init__(name, dtype)
+        self.count = self.add_variable(name="count")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        values, weights = self._weighed(values, sample_weight)
+        self.total.assign_add(_summed(values))
+        self.count.assign_add(float(values._value.size) if weights is None else _summed(weights))
+
+    def result(self) -> Tensor:
+        return divide(self.total, maximum(self.count, losses.TINY))
+
+
+def _summed(x: Tensor) -> Tensor:
+    return reduce_sum(x) if x._value.ndim else x
+
+
+class MeanMetricWrapper(Mean):
+    """The mean of a function of (y_true, y_pred): how ``compile`` takes a function as a metric."""
+
+    def __init__(
+        self, fn: Callable, name: str | None = None, dtype: Any = None, **arguments: Any
+    ):
+        super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
+        self._function = fn
+        self._arguments = arguments
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+        y_true = cast(convert_to_tensor(y_true), self.dtype)
+        y_pred = cast(convert_to_tensor(y_pred), self.dtype)
+        super().update_state(self._function(y_true, y_pred, **self._arguments), sample_weight)
+
+
+# ---------------------------------------------------------------- how often predictions are right
+def accuracy(y_true: Any, y_pred: Any) -> Tensor:
+    """1 where ``y_pred`` equals ``y_true``, 0 elsewhere, the mean over the last axis."""
+    y_true, y_pred = losses.matched(y_true, y_pred)
+    right = cast(equal(y_true, y_pred), np.float32)
+    return reduce_mean(right, -1) if right.ndim > 1 else right
+
+
+def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Tensor:
+    """1 where ``y_pred > threshold`` agrees with the label 0 or 1; the mean over the last axis."""
+    y_true, y_pred = losses.matched(y_true, y_pred)
+    positive = cast(greater(y_pred, threshold), y_true._value.dtype)
+    right = cast(equal(y_true, positive), np.float32)
+    return reduce_mean(right, -1) if right.ndim > 1 else right
+
+
+def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
+    """1 for each example whose largest prediction is where its one-hot row has the one."""
+    y_true, y_pred = convert_to_tensor(y_true), convert_to_tensor(y_pred)
+    losses.check_same_shape("categorical_accuracy", y_true, y_pred)
+    return cast(equal(argmax(y_true, -1), argmax(y_pred, -1)), np.float32)
+
+
+def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
+    """1 for each example whose largest prediction is at its label."""
+    y_true, y_pred = convert_to_tensor(y_true), convert_to_tensor(y_pred)
+    if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
+        y_true = reshape(y_true, y_true.shape[:-1])
+    if y_true._value.shape != y_pred._value.shape[:-1]:
+        raise ValueError(
+            f"sparse_categorical_accuracy: y_true has shape {y_true.shape}; for y_pred of shape "
+            f"{y_pred.shape} it must have {y_pred.shape[:-1]}"
+        )
+    return cast(equal(cast(y_true, np.int64), argmax(y_pred, -1)), np.float32)
+
+
+class Accuracy(MeanMetricWrapper):
+    """How often predictions equal labels."""
+
+    def __init__(self, name: str = "accuracy", dtype: Any = None):
+        super().__init__(accuracy, name, dtype)
+
+
+class BinaryAccuracy(MeanMetricWrapper):
+    """How often predictions lie on the side of ``threshold`` where their labels, 0 or 1, lie."""
+
+    def __init__(
+        self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5
+    ):
+        super().__init__(binary_accuracy, name, dtype, threshold=threshold)
+
+
+class CategoricalAccuracy(MeanMetricWrapper):
+    """How often the largest prediction is at the one of the one-hot label."""
+
+    def __init__(self, name: str = "categorical_accuracy", dtype: Any = None):
+        super().__init__(categorical_accuracy, name, dtype)
+
+
+class SparseCategoricalAccuracy(MeanMetricWrapper):
+    """How often the largest prediction is at the label.
+
+    >>> print(SparseCategoricalAccuracy()([1, 0], [[0.1, 0.9], [0.2, 0.8]]))
+    tf.Tensor(0.5, shape=(), dtype=float32)
+    """
+
+    def __init__(self, name: str = "sparse_categorical_accuracy", dtype: Any = None):
+        super().__init__(sparse_categorical_accuracy, name, dtype)
+
+
+# ---------------------------------------------------------------- losses as metrics
+class MeanSquaredError(MeanMetricWrapper):
+    """The mean of ``square(y_true - y_pred)``."""
+
+    def __init__(self, name: str = "mean_squared_error", dtype: Any = None):
+        super().__init__(losses.mean_squared_error, name, dtype)
+
+
+class MeanAbsoluteError(MeanMetricWrapper):
+    """The mean of ``abs(y_true - y_pred)``."""
+
+    def __init__(self, name: str = "mean_absolute_error", dtype: Any = None):
+        super().__init__(losses.mean_absolute_error, name, dtype)
+
+
+class RootMeanSquaredError(Mean):
+    """The square root of the mean of ``square(y_true - y_pred)``."""
+
+    def __init__(self, name: str = "root_mean_squared_error", dtype: Any = None):
+        super().__init__(name, dtype)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+        y_true, y_pred = losses.matched(cast(y_true, self.dtype), cast(y_pred, self.dtype))
+        super().update_state(square(y_true - y_pred), sample_weight)
+
+    def result(self) -> Tensor:
+        return sqrt(super().result())
+
+
+class BinaryCrossentropy(MeanMetricWrapper):
+    """The mean of `losses.binary_crossentropy`."""
+
+    def __init__(
+        self, name: str = "binary_crossentropy", dtype: Any = None, from_logits: bool = False,
+        label_smoothing: float = 0.0,
+    ):  # fmt: skip
+        super().__init__(
+            losses.binary_crossentropy, name, dtype,
+            from_logits=from_logits, label_smoothing=label_smoothing,
+        )  # fmt: skip
+
+
+class CategoricalCrossentropy(MeanMetricWrapper):
+    """The mean of `losses.categorical_crossentropy`."""
+
+    def __init__(
+        self, name: str = "categorical_crossentropy", dtype: Any = None, from_logits: bool = False,
+        label_smoothing: float = 0.0,
+    ):  # fmt: skip
+        super().__init__(
+            losses.categorical_crossentropy, name, dtype,
+            from_logits=from_logits, label_smoothing=label_smoothing,
+        )  # fmt: skip
+
+
+class SparseCategoricalCrossentropy(MeanMetricWrapper):
+    """The mean of `losses.sparse_categorical_crossentropy`."""
+
+    def __init__(
+        self, name: str = "sparse_categorical_crossentropy", dtype: Any = None,
+        from_logits: bool = False,
+    ):  # fmt: skip
+        super().__init__(
+            losses.sparse_categorical_crossentropy, name, dtype, from_logits=from_logits
+        )
+
+
+_CLASSES = (
+    Mean, Sum, MeanSquaredError, MeanAbsoluteError, RootMeanSquaredError, Accuracy, BinaryAccuracy,
+    CategoricalAccuracy, SparseCategoricalAccuracy, BinaryCrossentropy, CategoricalCrossentropy,
+    SparseCategoricalCrossentropy,
+)  # fmt: skip
+_KNOWN: dict[str, Any] = {
+    "mse": MeanSquaredError,
+    "mae": MeanAbsoluteError,
+    "rmse": RootMeanSquaredError,
+    "MSE": MeanSquaredError,
+    "MAE": MeanAbsoluteError,
+} | {name: c for c in _CLASSES for name in (snake_case(c.__name__), c.__name__)}
+
+
+def get(identifier: Any) -> Any:
+    """The metric of a name; a metric or a function of (y_true, y_pred) is itself.
+
+    >>> get("mae")
+    <MeanAbsoluteError: mean_absolute_error>
+    """
+    return resolve("metric", identifier, _KNOWN)
