@@ -108,7 +108,7 @@ class Recorder:
         """What is recorded from here on is a 'backward' pass, or the inside of a 'custom' call."""
 
     def stepped(self, step: Any) -> None:
-        """The backward pass made a step (see `tape.BackwardStep`)."""
+        """The backward pass made a step: the fields of a `tape.BackwardStep`, lifted."""
 
     def customized(self, record: Record) -> None:
         """The call of a custom gradient ends; tapes see it as this one record."""

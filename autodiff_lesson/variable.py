@@ -45,7 +45,7 @@ class Variable:
         value = as_value(initial_value, None if dtype is None else numpy_dtype(dtype))
         if shape is not None and tuple(shape) != value.shape:
             raise ValueError(f"the initial value has shape {value.shape}, not shape={shape}")
-        self._tensor = Tensor(value)
+        self._tensor = Tensor(value if value.flags.c_contiguous else np.ascontiguousarray(value))
         self.trainable = bool(trainable)
         self._name = name or "Variable"
         for recorder in thread.active:
@@ -104,6 +104,10 @@ class Variable:
                 f"shape {self.shape}, and the assigned value shape {source.shape} are "
                 "incompatible. Give a value of the variable's own shape"
             )
+        if not source._value.flags.c_contiguous:
+            from .ops.shape import contiguous  # the operations stand on this floor
+
+            source = contiguous(source)  # a variable always has its numbers in order in memory
         tensor = Tensor(source._value)
         if thread.active:
             record(LEFT["assign"], (source,), {"variable": self}, tensor)

@@ -7,12 +7,12 @@ from typing import Any
 
 from ..errors import InvalidArgumentError
 from ..ops.random import source as draws
-from ..recorder import only, record, thread
 from ..tensor import Tensor
 from ..variable import Variable
-from .program import Program, Step
-from .source import OtherWay, Writer
-from .tracing import ASSIGN, GUARD, READ
+from .hearing import play_heard
+from .program import Program
+from .source import Writer
+from .tracing import END
 
 _give = Variable._tensor.__set__  # type: ignore[attr-defined]  # a slot's setter, in C
 
@@ -51,7 +51,8 @@ class Player:
         self._assigned = [variable for variable, _ in program.assigned]
         self._returned = len(program.outputs)
         self._draws = any(not s.inputs and s.outputs for s in program.steps)
-        program.tensors = []  # the values of the traced call are not needed any more
+        if not any(step.op is END for step in program.steps):
+            program.tensors = []  # the values of the traced call are not needed any more
 
     def play(self, tensors: list[Tensor]) -> list[Tensor]:
         """One call: what it returns, once everything is assigned."""
@@ -95,29 +96,6 @@ class Player:
         have: dict[int, Tensor] = dict(program.constants)
         have.update(zip(program.arguments, tensors, strict=True))
         have.update((slot, v._read()) for v, slot in program.variables)
-        for step in program.steps:
-            _play_step(step, have)
+        play_heard(program, have)
         commit(self._assigned, [have[slot] for _, slot in program.assigned])
         return [have[slot] for slot in program.outputs]
-
-
-def _play_step(step: Step, have: dict[int, Tensor]) -> None:
-    op = step.op
-    inputs = [have[slot] for slot in step.inputs]
-    attributes = step.record.attributes
-    if op is GUARD:
-        if bool(inputs[0]) is not attributes["value"]:
-            raise OtherWay
-    elif op is READ:
-        for recorder in thread.active:
-            recorder.read(attributes["variable"], inputs[0])
-    elif op is ASSIGN:
-        made = Tensor(inputs[0]._value)
-        record(ASSIGN, tuple(inputs), attributes, made)
-        have[step.outputs[0]] = made
-    else:
-        output = op(*inputs, **attributes)
-        for slot, tensor in zip(
-            step.outputs, output if type(output) is tuple else (output,), strict=True
-        ):
-            have[slot] = tensor

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..recorder import Record
 from ..tensor import Tensor
-from .tracing import ASSIGN, GUARD, READ, Tracing
+from .tracing import ASSIGN, BEGIN, END, GUARD, READ, Tracing
 
 
 class Step(NamedTuple):
@@ -81,7 +81,7 @@ class Program:
         for record, section in zip(tracing.records, sections, strict=True):
             inputs = tuple(map(self._slot, record.inputs))
             outputs = tuple(map(self._slot, record.outputs))
-            moves = not inputs or record.op is ASSIGN or not moving.isdisjoint(inputs)
+            moves = (not inputs and record.op is not BEGIN) or record.op is ASSIGN or not moving.isdisjoint(inputs)
             if moves:
                 moving.update(outputs)
             made.append(Step(record, inputs, outputs, section, moves))
@@ -91,8 +91,11 @@ class Program:
         """Drop what nothing uses: one sweep from the end."""
         needed = set(self.outputs) | {slot for _, slot in self.assigned}
         kept = []
+        customs: list[bool] = []  # whether the custom gradients that we are inside of are needed
         for step in reversed(made):
-            if _happens(step, needed) or not needed.isdisjoint(step.outputs):
+            if step.op is END:
+                customs.append(not needed.isdisjoint(step.outputs))
+            if customs.pop() if step.op is BEGIN else _happens(step, needed) or not needed.isdisjoint(step.outputs):
                 needed.update(step.inputs)
                 kept.append(step)
         return kept[::-1]
@@ -105,6 +108,8 @@ def _happens(step: Step, needed: set[int]) -> bool:
     """Whether it must be played although nothing uses what it makes: guards, prints, draws."""
     if step.op is GUARD:
         return step.moving
+    if step.op is END:
+        return False
     if step.op is READ:
         return not needed.isdisjoint(step.inputs)
     return not step.outputs or not step.inputs

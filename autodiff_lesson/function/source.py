@@ -21,7 +21,7 @@ from ..printing import show_line
 from ..recorder import Record
 from .following import Line, Value, follow
 from .program import Program, Step
-from .tracing import ASSIGN, GUARD, READ
+from .tracing import ASSIGN, BEGIN, END, GUARD, READ
 
 _INFIX = {
     np.add: "+", np.subtract: "-", np.multiply: "*", np.true_divide: "/", np.matmul: "@",
@@ -98,7 +98,7 @@ class Writer:
             if step.op is ASSIGN:
                 self._values[step.outputs[0]] = self._of(step.inputs[0])
                 continue
-            if not step.moving or step.op is READ:
+            if not step.moving or step.op in (READ, BEGIN, END):
                 continue
             args = tuple(map(self._of, step.inputs))
             start = len(self.lines)

@@ -12,6 +12,8 @@ from ..tensor import Tensor
 ASSIGN = LEFT["assign"]
 GUARD = Exit("bool")
 READ = Exit("read")
+BEGIN = Exit("custom gradient begins")
+END = Exit("custom gradient ends")
 
 _WAYS_OUT = {
     "numpy": "Return the tensor and call .numpy() on the result, outside",
@@ -31,7 +33,6 @@ class Tracing(Recorder):
         variables: id of each variable that was read -> (it, the tensor of its value at first).
         backward: (start, end) of each run of a backward pass, as positions in ``records``.
         adjoints: id of an adjoint -> (adjoint, the tensor it belongs to).
-        customs: (start, end, record) of each call of a custom gradient.
         before: id of each variable that was assigned -> (it, its tensor before).
         created: the variables that were made.
     """
@@ -42,7 +43,6 @@ class Tracing(Recorder):
         self.variables: dict[int, tuple[Any, Tensor]] = {}
         self.backward: list[tuple[int, int]] = []
         self.adjoints: dict[int, tuple[Tensor, Tensor]] = {}
-        self.customs: list[tuple[int, int, Record]] = []
         self.before: dict[int, tuple[Any, Tensor]] = {}
         self.created_variables: list = []
         self._known: dict[int, Any] = {}  # id of a tensor -> the variable whose value it was
@@ -102,17 +102,22 @@ class Tracing(Recorder):
         self.created_variables.append(variable)
 
     def begins(self, what: str) -> None:
-        """A backward pass begins."""
+        """A backward pass or a custom gradient's call begins."""
         if what == "backward":
             self.backward.append((len(self.records), len(self.records)))
+        else:
+            self._note(BEGIN, (), {}, None)
+
+    def customized(self, record: Record) -> None:
+        """A custom gradient's call ends."""
+        self._note(END, record.inputs, {"record": record}, record.output)
 
     def stepped(self, step: Any) -> None:
         """A step of it was recorded: note what is whose adjoint, for the names."""
         self.backward[-1] = (self.backward[-1][0], len(self.records))
-        for part in step.contributions:
-            adjoint = getattr(part.adjoint, "tensor", None)
-            if adjoint is not None:
-                self.adjoints[id(adjoint)] = (adjoint, part.tensor)
+        _, _, contributions = step
+        for _, tensor, _, _, adjoint in contributions:
+            self.adjoints[id(adjoint.tensor)] = (adjoint.tensor, tensor)
 
     def restore(self) -> None:
         """Give every variable that was assigned the value it had before."""
@@ -127,7 +132,7 @@ class Tracing(Recorder):
         """Whether a tensor was made of an argument, a variable or a draw."""
         moving = self._moving
         for record in self.records[self._seen :]:
-            drawn = not record.inputs
+            drawn = not record.inputs and record.op is not BEGIN
             if drawn or record.op is ASSIGN or any(id(t) in moving for t in record.inputs):
                 moving.update(map(id, record.outputs))
         self._seen = len(self.records)

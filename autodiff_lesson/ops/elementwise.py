@@ -11,6 +11,7 @@ import numpy as np
 
 from ..dtypes import as_dtype, numpy_dtype
 from ..primitive import Lifted, kernel, primitive, tensor_of
+from ..recorder import left
 from ..tensor import Tensor, constant
 
 
@@ -141,6 +142,9 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
     array([ 1., 20.], dtype=float32)
     """
     if x is None and y is None:
+        found = tensor_of(condition)
+        condition = found if type(found) is Tensor else constant(found)
+        left(condition, "array")  # how many there are depends on the values
         return _positions(condition)
     if x is None or y is None:
         raise ValueError("where takes x and y, both or neither")

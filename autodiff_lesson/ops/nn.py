@@ -66,6 +66,18 @@ def _columns(x: Any, window: tuple, strides: tuple, pads: list) -> Any:
 
 
 @kernel
+def labels_kernel(labels: Any, *, classes: int) -> Any:
+    """The labels, once each is seen to be a class. A row, so that a replay looks again."""
+    if labels.size and not (0 <= labels.min() and labels.max() < classes):
+        wrong = labels.max() if labels.max() >= classes else labels.min()
+        raise InvalidArgumentError(
+            f"Received a label value of {wrong} which is outside the valid range of "
+            f"[0, {classes})."
+        )
+    return labels
+
+
+@kernel
 def conv2d_kernel(x: Any, w: Any, *, strides: tuple, padding: str) -> Any:
     """The cross-correlation of (batch, h, w, in) with filters (h, w, in, out)."""
     if x.ndim != 4 or w.ndim != 4 or x.shape[3] != w.shape[2]:
@@ -142,6 +154,7 @@ def _pool_places(x: Any, window: tuple, strides: tuple, padding: str) -> Any:
 
 
 # fmt: off
+_labels = primitive(labels_kernel, name="labels")
 _conv2d = primitive(conv2d_kernel,
     lambda g, z, x, w, *, strides, padding:
         conv2d_back_input(g, w, strides=strides, padding=padding, shape=x.shape),
@@ -222,16 +235,10 @@ def sparse_softmax_cross_entropy_with_logits(
     """-log_softmax(logits) at each label, a whole number from 0 to the number of classes - 1."""
     logits, labels = (tensor_of(t) for t in (logits, labels))
     logits = logits if type(logits) is Tensor else constant(logits)
-    labels = labels if type(labels) is Tensor else constant(labels)
     classes = logits.shape[-1]
-    value = labels._value
-    if value.size and not (0 <= value.min() and value.max() < classes):
-        raise InvalidArgumentError(
-            f"Received a label value of {value.max() if value.max() >= classes else value.min()} "
-            f"which is outside the valid range of [0, {classes})."
-        )
+    checked = cast(_labels(labels, classes=classes), np.int64)
     return softmax_cross_entropy_with_logits(
-        one_hot(cast(labels, np.int64), classes, dtype=logits.dtype), logits
+        one_hot(checked, classes, dtype=logits.dtype), logits
     )
 
 

@@ -42,6 +42,12 @@ def truncated_kernel(*, shape: tuple, mean: float, stddev: float, dtype: np.dtyp
     return (draws * stddev + mean).astype(dtype)
 
 
+def permutation_kernel(*, n: int) -> Any:
+    """The whole numbers below ``n`` in random order."""
+    return source.generator.permutation(n)
+
+
+_permutation = Primitive(permutation_kernel, name="random_permutation")
 _normal = Primitive(normal_kernel, name="random_normal")
 _uniform = Primitive(uniform_kernel, name="random_uniform")
 _truncated = Primitive(truncated_kernel, name="truncated_normal")
@@ -102,5 +108,4 @@ def shuffle(value: Any, seed: int | None = None, name: str | None = None) -> Ten
     """The slices along the first axis in random order."""
     from .shape import gather
 
-    order = source.generator.permutation(len(value))
-    return gather(value, order)
+    return gather(value, _permutation(n=len(value)))

@@ -1,0 +1,98 @@
+"""Playing a program through the rows of the table, so that tapes and other functions hear it.
+
+This is how a function is differentiable, to any order: the tape records what is inside.
+"""
+
+from __future__ import annotations
+
+from ..custom_gradient import CustomGradient
+from ..lines import user_frame
+from ..primitive import tensor_of
+from ..recorder import Record, only, record, thread
+from ..tensor import Tensor
+from .program import Program
+from .source import OtherWay
+from .tracing import ASSIGN, BEGIN, END, GUARD, READ, Tracing
+
+
+def play_heard(program: Program, have: dict[int, Tensor]) -> None:
+    """Run every step; ``have`` holds the tensors by their slots, and gets what is made."""
+    listening: list[list] = []  # who listened outside of the custom gradients that we are in
+    try:
+        for step in program.steps:
+            inputs = [have[slot] for slot in step.inputs]
+            if step.op is BEGIN:
+                for recorder in thread.active:
+                    recorder.begins("custom")
+                listening.append(thread.active)
+                thread.active = [r for r in thread.active if not r.is_tape]
+            elif step.op is END:
+                thread.active = listening.pop()
+                outputs = tuple(have[slot] for slot in step.outputs)
+                _customized(step.record.attributes["record"], inputs, outputs, program, have)
+            else:
+                made = _run(step.record, inputs)
+                have.update(zip(step.outputs, made, strict=True))
+    finally:
+        if listening:
+            thread.active = listening[0]
+
+
+def _run(recorded: Record, inputs: list[Tensor]) -> tuple[Tensor, ...]:
+    """Run one record again on other tensors."""
+    op, attributes = recorded.op, recorded.attributes
+    if op is GUARD:
+        if bool(inputs[0]) is not attributes["value"]:
+            raise OtherWay
+        return ()
+    if op is READ:
+        for recorder in thread.active:
+            recorder.read(attributes["variable"], inputs[0])
+        return ()
+    if op is ASSIGN:
+        made = Tensor(inputs[0]._value)
+        record(ASSIGN, tuple(inputs), attributes, made)
+        return (made,)
+    output = op(*inputs, **attributes)
+    return output if type(output) is tuple else (output,)
+
+
+def _customized(
+    old: Record, inputs: list, outputs: tuple, program: Program, have: dict[int, Tensor]
+) -> None:
+    """Tell the tapes of a call of a custom gradient, and the functions that it ends."""
+    replaced = {id(program.tensors[slot]): tensor for slot, tensor in have.items()}
+    op = _Substituted(old.op, program.tensors, replaced)
+    frame = user_frame()
+    made = Record(
+        op, tuple(inputs), {}, outputs if len(outputs) > 1 else outputs[0],
+        frame.f_code, frame.f_lasti,
+    )  # fmt: skip
+    for recorder in thread.active:
+        recorder.customized(made)
+
+
+class _Substituted(CustomGradient):
+    """A custom gradient in a later call of the function that it was recorded in.
+
+    The user's ``grad`` holds on to tensors of the recorded call. So it is recorded on those, and
+    that recording is played on the tensors that have taken their places.
+    """
+
+    def __init__(self, custom: CustomGradient, old: list[Tensor], replaced: dict[int, Tensor]):
+        super().__init__(custom.function, custom.grad, custom.arguments, custom.variables)
+        self._old = old
+        self._replaced = replaced
+
+    def _ask(self, upstream: list[Tensor]) -> list:
+        tracing = Tracing([*self._old, *upstream])
+        with only(lambda recorder: False):
+            thread.active.append(tracing)
+            grads = super()._ask(upstream)
+        now = dict(self._replaced)
+        now.update((id(fresh), v._read()) for v, fresh in tracing.variables.values())
+        for recorded in tracing.records:
+            if recorded.op not in (BEGIN, END):
+                again = _run(recorded, [now.get(id(t), t) for t in recorded.inputs])
+                now.update(zip(map(id, recorded.outputs), again, strict=True))
+        return [now.get(id(tensor_of(grad)), grad) for grad in grads]
