@@ -1,0 +1,468 @@
+"""Loss curves, surfaces and the paths that optimizers take on them, drawn with Matplotlib.
+
+Every function returns the axes it drew on, and draws on yours if you pass `ax=`. The axes' label
+says in words and numbers what is drawn, so that an axes at the end of a cell prints it. Matplotlib
+loads at the first picture.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..tensor import constant
+from .surfaces import Point, Range, descend
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Blue and orange are those of the forward and backward pass. No two of the first seven come close
+# to each other under any of the three kinds of colour blindness.
+COLOURS = (
+    "#2563a8", "#b4460f", "#41b3d9", "#8b3fe0", "#a3a82e", "#d97790", "#1f2430", "#7a5a3a",
+)  # fmt: skip
+INK, DIM, LINE = "#1f2430", "#59616e", "#d7dbe3"
+PAPER = "#ffffff"  # its own background: the colours are chosen for it, in a dark theme too
+LAND = ("#f7f9fc", "#b9c6d6")  # low ground, high ground
+SMALL, NORMAL = 10.5, 11.5  # points
+
+
+# ---- loss curves
+
+
+def loss_curves(
+    history: Any,
+    metric: str = "loss",
+    *,
+    batches: Any = None,
+    log: bool = False,
+    x_label: str = "epoch",
+    ax: Axes | None = None,
+) -> Axes:
+    """See how training went: the loss of each epoch, with its validation, for one run or several.
+
+    Args:
+        history: what `fit` returned, or its dict `{"loss": [...], "val_loss": [...]}`, or a list of
+            numbers from a loop of your own; or several of these as `{name: history}`.
+        metric: what to draw; `"val_" + metric` is drawn dashed beside it where there is one.
+        batches: the value of every single batch, as a list, or `{name: list}` for several runs.
+            Each epoch gets as many of them, drawn around its mean.
+        log: logarithmic scale; values of 0 and below cannot be drawn then.
+        x_label: what one value stands for.
+        ax: axes to draw on.
+
+    Returns:
+        The axes.
+    """
+    runs = _runs(history, metric)
+    ax = _new_axes() if ax is None else ax
+    singles = {} if batches is None else {n: r[metric] for n, r in _runs(batches, metric).items()}
+    one, facts = len(runs) == 1, []
+    for (name, run), colour in zip(runs.items(), _colours()):
+        values = run[metric]
+        label = f"{name} training".strip() if one else name
+        if name in singles:
+            _draw_batches(ax, singles[name], len(values), colour, name)
+            label += f", mean of the {x_label}"
+        _draw_curve(ax, values, colour, "-", label, x_label)
+        fact = f"{name or metric} {_ends(values)}"
+        if f"val_{metric}" in run:
+            validation = run[f"val_{metric}"]
+            second = COLOURS[1] if one else colour
+            _draw_curve(ax, validation, second, "--", f"{name} validation".strip(), x_label)
+            fact += f", val_{metric} {_ends(validation)}"
+        facts.append(fact)
+    count = max(len(run[metric]) for run in runs.values())
+    _style(ax, x_label, metric)
+    ax.locator_params(axis="x", integer=True)
+    ax.set_xlim(0.5, count + 0.5)
+    if log:
+        ax.set_yscale("log")
+    if len(ax.get_lines()) > 1:
+        _legend(ax)
+    ax.set_label(f"{'; '.join(facts)}; {count} {x_label}{'s' * (count != 1)}")
+    return ax
+
+
+def _runs(history: Any, metric: str) -> dict[str, dict[str, np.ndarray]]:
+    """All the forms a history comes in, as {name of the run: {name of the metric: values}}."""
+    while hasattr(history, "history"):  # fit's History; also a model, which keeps its last one
+        history = history.history
+    if not isinstance(history, Mapping):
+        history = {metric: history}
+    if metric not in history and "loss" not in history:
+        several = {str(name): _runs(one, metric)[""] for name, one in history.items()}
+        if not several:
+            raise ValueError("loss_curves: the history is empty; train first, then draw")
+        return several
+    if metric not in history:
+        near = get_close_matches(metric, history, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        have = ", ".join(map(repr, history))
+        raise ValueError(f"loss_curves: the history has no {metric!r}.{hint} It has {have}.")
+    run = {name: np.asarray(values, dtype=float) for name, values in history.items()}
+    if run[metric].ndim != 1 or not run[metric].size:
+        raise ValueError(
+            f"loss_curves: {metric!r} must be a list of one number per epoch, "
+            f"not of shape {run[metric].shape}"
+        )
+    return {"": run}
+
+
+def _draw_curve(
+    ax: Axes, values: np.ndarray, colour: str, dash: str, label: str, x_label: str
+) -> None:
+    lost = np.flatnonzero(~np.isfinite(values))
+    if lost.size:  # a line just ends there, which is easily overlooked
+        label = f"{label}: {values[lost[0]]} from {x_label} {lost[0] + 1} on"
+    dots = "o" if len(values) <= 40 else None
+    ax.plot(
+        np.arange(1, len(values) + 1), values, dash, color=colour, label=label, lw=2, marker=dots,
+        ms=4.5, zorder=3,
+    )  # fmt: skip
+
+
+def _draw_batches(ax: Axes, values: np.ndarray, epochs: int, colour: str, name: str) -> None:
+    each, rest = divmod(len(values), epochs)
+    if rest or not each:
+        raise ValueError(
+            f"loss_curves: {len(values)} batches do not divide into {epochs} equal epochs"
+        )
+    # An epoch takes the interval of width 1 around its number, so its mean stands amid its batches.
+    x = 0.5 + (np.arange(len(values)) + 0.5) / each
+    label = f"{name} each batch".strip()
+    ax.plot(x, values, color=colour, alpha=0.35, lw=1, label=label, zorder=2)
+
+
+def _ends(values: np.ndarray) -> str:
+    return " to ".join(_number(value) for value in values[[0, -1][: len(values)]])
+
+
+def _number(value: float) -> str:
+    # Last digits and tiny values depend on the processor, and labels are compared as text.
+    return f"{value:.3g}" if not 0 < abs(value) < 1e-6 else "almost 0"
+
+
+# ---- surfaces
+
+
+def surface(
+    f: Callable[[Any, Any], Any],
+    x_range: Range | None = None,
+    y_range: Range | None = None,
+    *,
+    levels: int | Sequence[float] = 14,
+    n: int = 161,
+    ax: Axes | None = None,
+) -> Axes:
+    """See a function of two numbers as a map: contours, the higher the darker.
+
+    Args:
+        f: `f(x, y)`, scalar. It is called once with tensors of shape (n, n); if it cannot take
+            those (a loss that averages over data cannot), once for each of at most 61 x 61 points.
+        x_range, y_range: (from, to); `f.x_range` and `f.y_range` if left out.
+        levels: how many contours, or their heights. A number of them is spaced so that half the map
+            lies below the middle one: evenly on a slope, closer at the bottom of a valley.
+        n: points in each direction.
+        ax: axes to draw on.
+
+    Returns:
+        The axes. Where x and y have about the same range they have the same scale, so that
+        the steepest way down is at right angles to the contours.
+    """
+    x_range, y_range = _frame(f, x_range, y_range)
+    ax = _new_axes(_shape(x_range, y_range)) if ax is None else ax
+    _label_contours(ax, _draw_map(f, x_range, y_range, levels, n, ax))
+    return ax
+
+
+def _draw_map(
+    f: Callable[[Any, Any], Any], x_range: Range, y_range: Range, levels: Any, n: int, ax: Axes
+) -> Any:
+    x, y, z = _survey(f, x_range, y_range, n)
+    ground = np.ma.masked_invalid(z)
+    if not ground.count():
+        raise ValueError("surface: f is infinite or NaN everywhere in this range")
+    at = (
+        _spaced(ground.compressed(), levels) if isinstance(levels, int) else np.array(levels, float)
+    )
+    edges = np.append(at, np.inf) if at[-1] < ground.max() else at
+    ax.contourf(x, y, ground, edges, colors=_shades(len(edges) - 1), zorder=0)
+    lines = ax.contour(
+        x, y, ground, at[1:], colors="#8d9bab", linewidths=0.8, linestyles="solid", zorder=1
+    )
+    for a, b in getattr(f, "minima", ()):
+        ax.plot(a, b, "+", color=INK, ms=17, mew=1.5, zorder=2)
+    _style(ax, *_argument_names(f), grid=False)
+    ax.set(xlim=x_range, ylim=y_range, title=_name_of(f))
+    if _shape(x_range, y_range):
+        ax.set_aspect("equal")
+    row, column = np.unravel_index(ground.argmin(), z.shape)
+    lowest = f"{ground.min():.3g} near ({x[column]:.3g}, {y[row]:.3g})"
+    ax.set_label(f"from {lowest} to {ground.max():.3g}")
+    return lines
+
+
+def _survey(
+    f: Callable[[Any, Any], Any], x_range: Range, y_range: Range, n: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    x, y = np.linspace(*x_range, n), np.linspace(*y_range, n)
+    z = _at_once(f, *np.meshgrid(x, y))
+    if z is None:
+        n = min(n, 61)  # each point is a call now
+        x, y = np.linspace(*x_range, n), np.linspace(*y_range, n)
+        z = _one_by_one(f, *np.meshgrid(x, y))
+    return x, y, z
+
+
+def heights(f: Callable[[Any, Any], Any], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The values of `f` at many points, through the engine: float64, in the shape of `x`."""
+    values = _at_once(f, x, y)
+    return _one_by_one(f, x, y) if values is None else values
+
+
+def _at_once(f: Callable[[Any, Any], Any], x: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+    try:
+        values = np.asarray(f(constant(np.float32(x)), constant(np.float32(y))), dtype=float)
+    except (
+        Exception
+    ):  # f did not expect a grid; if something else is wrong, single points will tell
+        return None
+    return values if values.shape == x.shape else None
+
+
+def _one_by_one(f: Callable[[Any, Any], Any], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    points = zip(np.float32(x).flat, np.float32(y).flat)
+    return np.array([float(f(constant(a), constant(b))) for a, b in points]).reshape(x.shape)
+
+
+def _frame(f: Any, x_range: Range | None, y_range: Range | None) -> tuple[Range, Range]:
+    x_range = getattr(f, "x_range", None) if x_range is None else x_range
+    y_range = getattr(f, "y_range", None) if y_range is None else y_range
+    if x_range is None or y_range is None:
+        raise ValueError("which part of f? Give x_range=(from, to) and y_range=(from, to)")
+    return x_range, y_range
+
+
+def _spaced(z: np.ndarray, levels: int) -> np.ndarray:
+    low, high = z.min(), z.max()
+    if low == high:
+        return np.array([low, low + 1])
+    middle = (np.median(z) - low) / (high - low)
+    power = np.clip(np.log(max(middle, 1e-9)) / np.log(0.5), 1, 8)
+    at = low + (high - low) * np.linspace(0, 1, levels + 1) ** power
+    below = np.searchsorted(np.sort(z), at) / z.size
+    return at[(at == low) | (below > 0.002)]  # what is narrower than a pixel comes out as dashes
+
+
+def _label_contours(ax: Axes, lines: Any) -> None:
+    def text(height: float) -> str:
+        return f"{height:.2g}" if abs(height) < 10 or abs(height) >= 1e4 else f"{height:.0f}"
+
+    ax.clabel(lines, lines.levels[1::3], fontsize=SMALL, fmt=text, colors=DIM)
+
+
+def _shades(count: int) -> list[tuple[float, ...]]:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    ramp = LinearSegmentedColormap.from_list("land", LAND)
+    return [ramp(share) for share in np.linspace(0, 1, count)]
+
+
+def _shape(x_range: Range, y_range: Range) -> float | None:
+    """Height over width of a map with one scale, or None where x and y are too unlike for that."""
+    ratio = (y_range[1] - y_range[0]) / (x_range[1] - x_range[0])
+    return ratio if 0.49 <= ratio <= 2.01 else None
+
+
+def _name_of(f: Any) -> str:
+    name = getattr(f, "__name__", "")
+    return "" if name == "<lambda>" else name
+
+
+def _argument_names(f: Any) -> tuple[str, str]:
+    try:
+        names = list(inspect.signature(getattr(f, "f", f)).parameters)
+    except (TypeError, ValueError):
+        names = []
+    return (names[0], names[1]) if len(names) >= 2 else ("x", "y")
+
+
+# ---- trajectories
+
+
+def trajectories(
+    f: Callable[[Any, Any], Any],
+    runs: Mapping[str, Any] | Sequence[Any],
+    *,
+    start: Point | None = None,
+    steps: int = 100,
+    noise: float = 0.0,
+    seed: int = 0,
+    x_range: Range | None = None,
+    y_range: Range | None = None,
+    every: int | None = None,
+    levels: int | Sequence[float] = 14,
+    ax: Any = None,
+) -> Any:
+    """Race optimizers down a surface: their paths on the map, and loss against step beside it.
+
+    Args:
+        f: `f(x, y)`, as for `surface`.
+        runs: `{name: optimizer or path}`, or a list of optimizers. A path is a list of points
+            (x, y), or an array of shape (points, 2), its start first; an optimizer walks `steps`
+            steps from `start`, with `noise` and `seed` as in `descend`.
+        every: a dot every so many steps; chosen by itself if left out.
+        x_range, y_range, levels: as for `surface`.
+        ax: a pair of axes to draw on, or one for the map alone.
+
+    Returns:
+        The axes of the map and of the losses, or the one that you gave.
+
+    A path that leaves the map and does not come back is cut at the edge, with a cross there, and
+    the legend says at which step.
+    """
+    x_range, y_range = _frame(f, x_range, y_range)
+    if not isinstance(runs, Mapping):
+        runs = _named(runs)
+    paths = {
+        name: descend(f, one, start, steps, noise=noise, seed=seed)
+        if hasattr(one, "apply_gradients")
+        else _path(name, one)
+        for name, one in runs.items()
+    }
+    axes = _new_pair(_shape(x_range, y_range)) if ax is None else ax
+    map_ax, loss_ax = axes if np.iterable(axes) else (axes, None)
+    _draw_map(f, x_range, y_range, levels, 161, map_ax)
+    longest = max(map(len, paths.values())) - 1
+    every = _round_number(longest / 10) if every is None else every
+    facts = []
+    for (name, path), colour in zip(paths.items(), _colours()):
+        seen, left = _cut(path, x_range, y_range)
+        losses = heights(f, *path[:left].T)
+        label = name if left is None else f"{name}: off the map at step {left}"
+        facts.append(f"{name} {_number(losses[-1])}" if left is None else label)
+        _draw_path(map_ax, seen, colour, label, every, cut=left is not None)
+        if loss_ax is not None:
+            loss_ax.plot(losses, color=colour, lw=2, label=label)
+            _draw_end(loss_ax, (len(losses) - 1, losses[-1]), colour, cut=left is not None)
+    map_ax.set_label(f"{'; '.join(facts)}; {longest} steps")
+    if loss_ax is None:
+        _legend(map_ax)
+        return axes
+    height = f"{_name_of(f) or 'f'}({', '.join(_argument_names(f))})"
+    _style(loss_ax, f"step (on the map: a dot every {every})", height)
+    low, high = loss_ax.dataLim.intervaly
+    if low > 0 and high > 20 * low:
+        loss_ax.set_yscale("log")
+        loss_ax.set_ylim(bottom=max(low / 2, high * 1e-9))  # what lies below is rounding
+    _legend(loss_ax)
+    return axes
+
+
+def _path(name: str, points: Any) -> np.ndarray:
+    path = np.asarray(points, dtype=float)
+    if path.ndim != 2 or path.shape[1] != 2:
+        raise ValueError(
+            f"trajectories: {name!r} must be an optimizer, or points (x, y) in an array of shape "
+            f"(points, 2), not {path.shape}"
+        )
+    return path
+
+
+def _named(optimizers: Sequence[Any]) -> dict[str, Any]:
+    named = {type(one).__name__: one for one in optimizers if hasattr(one, "apply_gradients")}
+    if len(named) < len(optimizers):
+        raise ValueError(
+            "trajectories: paths, and optimizers of the same kind, need names: "
+            "{'slow': SGD(0.01), 'fast': SGD(0.1), 'by hand': path}"
+        )
+    return named
+
+
+def _cut(path: np.ndarray, x_range: Range, y_range: Range) -> tuple[np.ndarray, int | None]:
+    """The part of a path to draw, and the step at which it leaves the map for good, or None."""
+    low, high = np.array([x_range, y_range], dtype=float).T
+    inside = np.flatnonzero(((low <= path) & (path <= high)).all(axis=1))
+    if not inside.size:
+        raise ValueError(f"trajectories: a path that starts at {path[0]} is never on the map")
+    left = int(inside[-1]) + 1
+    if left == len(path):
+        return path, None
+    here, there = path[left - 1].astype(float), path[left].astype(float)
+    if not np.isfinite(there).all():
+        return path[:left], left
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reach = np.where(there > here, high - here, low - here) / (there - here)
+    share = np.nanmin(np.where(there == here, np.nan, reach))
+    return np.vstack([path[:left], here + share * (there - here)]), left
+
+
+def _draw_path(ax: Axes, path: np.ndarray, colour: str, label: str, every: int, cut: bool) -> None:
+    ax.plot(
+        *path.T, "-o", color=colour, lw=2, ms=4, markevery=every, label=label,
+        zorder=2.9 if cut else 3,
+    )  # fmt: skip
+    ax.plot(*path[0], "o", ms=10, mfc=PAPER, mec=INK, mew=1.6, zorder=4)
+    _draw_end(ax, path[-1], colour, cut).set_clip_on(False)  # a cross sits on the very edge
+
+
+def _draw_end(ax: Axes, point: Any, colour: str, cut: bool) -> Any:
+    mark = "X" if cut else "o"
+    return ax.plot(*point, mark, ms=10, color=colour, mec=PAPER, mew=1.2, zorder=5)[0]
+
+
+def _round_number(at_least: float) -> int:
+    """The next of 1, 2, 5, 10, 20, 50, ..."""
+    size = 1
+    while size * 5 < at_least:
+        size *= 10
+    return next(k * size for k in (1, 2, 5) if k * size >= at_least)
+
+
+# ---- style
+
+
+def _new_axes(shape: float | None = None) -> Axes:
+    import matplotlib.pyplot as plt
+
+    size = (6.4, 4.2 if shape is None else _tall(5.4 * shape))
+    return plt.subplots(figsize=size, facecolor=PAPER, layout="constrained")[1]
+
+
+def _new_pair(shape: float | None) -> tuple[Axes, Axes]:
+    import matplotlib.pyplot as plt
+
+    size = (11.0, 4.6 if shape is None else _tall(5.2 * shape))
+    options: dict[str, Any] = {"width_ratios": (5, 4), "facecolor": PAPER}
+    return tuple(plt.subplots(1, 2, figsize=size, layout="constrained", **options)[1])
+
+
+def _tall(map_height: float) -> float:
+    return min(max(map_height + 1.0, 3.4), 5.4)  # with title and labels
+
+
+def _colours() -> Iterator[str]:
+    while True:
+        yield from COLOURS
+
+
+def _style(ax: Axes, x_label: str, y_label: str, grid: bool = True) -> None:
+    ax.set_facecolor(PAPER)
+    ax.set_xlabel(x_label, fontsize=NORMAL, color=INK)
+    ax.set_ylabel(y_label, fontsize=NORMAL, color=INK)
+    ax.title.set(fontsize=NORMAL + 1, color=INK)
+    ax.tick_params(which="both", labelsize=SMALL, labelcolor=INK, color=LINE)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["bottom", "left"]].set_color(LINE)
+    ax.set_axisbelow(True)
+    if grid:
+        ax.grid(color=LINE, lw=0.7)
+
+
+def _legend(ax: Axes) -> None:
+    ax.legend(fontsize=SMALL, labelcolor=INK, facecolor=PAPER, edgecolor="none", framealpha=0.85)

@@ -1,0 +1,174 @@
+"""Landscapes of two numbers on which optimizers can be watched, and a walk down them.
+
+Each is a function of `x` and `y` made of operators alone, so it takes tensors, arrays and plain
+numbers alike, and knows what part of it to look at, where to start, and where its minima lie.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..ops.shape import unstack
+from ..tape import GradientTape
+from ..variable import Variable
+
+Range = tuple[float, float]
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, repr=False)
+class Surface:
+    """A function of two numbers, with what one needs to draw it: call it as `surface(x, y)`.
+
+    `x_range` and `y_range` are the part worth looking at, `start` is where walks begin, `minima`
+    are the lowest points known.
+
+    >>> beale
+    <Surface beale: x -0.5..4, y -1.5..1.5, start (1.0, 1.0), minimum 0 at (3.0, 0.5)>
+    >>> beale(3.0, 0.5)
+    0.0
+    """
+
+    f: Callable[[Any, Any], Any]
+    x_range: Range
+    y_range: Range
+    start: Point
+    minima: tuple[Point, ...]
+
+    def __call__(self, x: Any, y: Any) -> Any:
+        return self.f(x, y)
+
+    @property
+    def __name__(self) -> str:
+        return self.f.__name__
+
+    def __repr__(self) -> str:
+        (x0, x1), (y0, y1) = self.x_range, self.y_range
+        at = " and ".join(map(str, self.minima))
+        return (
+            f"<Surface {self.__name__}: x {x0:g}..{x1:g}, y {y0:g}..{y1:g}, "
+            f"start {self.start}, minimum {self(*self.minima[0]):.3g} at {at}>"
+        )
+
+
+def _surface(
+    x_range: Range, y_range: Range, start: Point, *minima: Point
+) -> Callable[[Callable[[Any, Any], Any]], Surface]:
+    def made(f: Callable[[Any, Any], Any]) -> Surface:
+        surface = Surface(f, x_range, y_range, start, minima)
+        object.__setattr__(surface, "__doc__", f.__doc__)
+        return surface
+
+    return made
+
+
+@_surface((-3.0, 3.0), (-2.0, 2.0), (-2.5, 1.5), (0.0, 0.0))
+def bowl(x, y):
+    """Nothing in the way: a bowl, twice as steep along y. Any sensible optimizer gets down."""
+    return x * x + 2 * y * y
+
+
+@_surface((-3.0, 3.0), (-1.5, 1.5), (-2.6, 1.0), (0.0, 0.0))
+def ravine(x, y):
+    """Fifty times as steep across as along: plain descent swings from wall to wall.
+
+    Its curvatures are 1 and 50, so gradient descent diverges above a learning rate of 2/50 = 0.04
+    (Polyak, 1964, is about this shape).
+    """
+    return (x * x + 50 * y * y) / 2
+
+
+@_surface((-3.0, 3.0), (-2.5, 2.5), (-2.5, 0.01), (0.0, -(2.0**0.5)), (0.0, 2.0**0.5))
+def saddle(x, y):
+    """A pass between two hollows: a walk along the ridge comes almost to rest at (0, 0).
+
+    The minima, at y = ±sqrt(2), have the value -1.
+    """
+    return x * x - y * y + y * y * y * y / 4
+
+
+@_surface((-6.0, 6.0), (-4.0, 4.0), (-5.0, 3.0), (0.0, 0.0))
+def plateau(x, y):
+    """A hole in a plain: far out there is next to no slope to follow.
+
+    The function of Geman and McClure (1985), r²/(1 + r²), of the distance r.
+    """
+    square = x * x + y * y
+    return square / (1 + square)
+
+
+@_surface((-0.5, 4.0), (-1.5, 1.5), (1.0, 1.0), (3.0, 0.5))
+def beale(x, y):
+    """Flat in the middle, steep walls at the corners (Beale, 1958).
+
+    Formula, start and minimum as in Moré, Garbow and Hillstrom (1981), no. 5.
+    """
+    a = 1.5 - x * (1 - y)
+    b = 2.25 - x * (1 - y * y)
+    c = 2.625 - x * (1 - y * y * y)
+    return a * a + b * b + c * c
+
+
+@_surface((-2.0, 2.0), (-1.0, 3.0), (-1.2, 1.0), (1.0, 1.0))
+def rosenbrock(x, y):
+    """A bent valley with an almost flat floor: easy to enter, slow to walk (Rosenbrock, 1960).
+
+    Formula, start and minimum as in Moré, Garbow and Hillstrom (1981), no. 1.
+    """
+    a = y - x * x
+    b = 1 - x
+    return 100 * a * a + b * b
+
+
+def descend(
+    f: Callable[[Any, Any], Any],
+    optimizer: Any,
+    start: Point | None = None,
+    steps: int = 100,
+    *,
+    noise: float = 0.0,
+    seed: int = 0,
+) -> np.ndarray:
+    """Let an optimizer walk down a surface, and get its path to draw or to compare.
+
+    Args:
+        f: function of two scalar tensors that gives a scalar tensor.
+        optimizer: one of `keras.optimizers` that has not trained anything yet; a copy of it walks,
+            so that two walks are alike.
+        start: (x, y); `f.start` if left out.
+        steps: how many updates.
+        noise: standard deviation of what is added to each gradient, as small batches would do.
+        seed: of the noise.
+
+    Returns:
+        float32 of shape (steps + 1, 2): the start, then the point after each step. It is shorter if
+        a point is infinite or NaN: that one is the last.
+
+    >>> from autodiff_lesson import keras
+    >>> descend(bowl, keras.optimizers.SGD(0.25), start=(1.0, 1.0), steps=2)
+    array([[1.  , 1.  ],
+           [0.5 , 0.  ],
+           [0.25, 0.  ]], dtype=float32)
+    """
+    if start is None:
+        start = getattr(f, "start", None)
+    if start is None:
+        raise ValueError("descend does not know where to begin: give it start=(x, y)")
+    optimizer = copy.deepcopy(optimizer)
+    rng = np.random.default_rng(seed)
+    point = Variable(np.array(start, np.float32), name="point")
+    path = [point.numpy()]
+    while len(path) <= steps and np.isfinite(path[-1]).all():
+        with GradientTape() as tape:
+            height = f(*unstack(point))
+        gradient = tape.gradient(height, point)
+        if noise:
+            gradient = gradient + rng.normal(0, noise, 2)
+        optimizer.apply_gradients([(gradient, point)])
+        path.append(point.numpy())
+    return np.array(path)
