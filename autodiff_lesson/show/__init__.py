@@ -15,7 +15,7 @@ _WHERE = {
     "loss_curves": "plots",
     "surface": "plots",
     "trajectories": "plots",
-    "LivePlot": "plots",
+    "LivePlot": "live_plot",
     "tangent": "explorers",
     "explore": "explorers",
     "race": "explorers",
