@@ -65,7 +65,11 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
 
 
 def binary_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
 ) -> Tensor:
     """``-(y_true * log(y_pred) + (1 - y_true) * log(1 - y_pred))``, the mean over ``axis``.
 
@@ -86,7 +90,11 @@ def binary_crossentropy(
 
 
 def categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
 ) -> Tensor:
     """``-sum(y_true * log(y_pred))`` over ``axis``, with rows of probabilities as labels.
 
@@ -107,9 +115,7 @@ def categorical_crossentropy(
     return -reduce_sum(y_true * log(clip_by_value(p, EPSILON, 1.0 - EPSILON)), axis)
 
 
-def sparse_categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False
-) -> Tensor:
+def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False) -> Tensor:
     """``-log(y_pred[label])``, with whole-number labels from 0 to the number of classes - 1.
 
     Args:
@@ -149,11 +155,17 @@ def same_rank(y_true: Tensor, y_pred: Tensor) -> tuple[Any, Any]:
     if len(true) == len(pred):
         return y_true, y_pred
     if len(pred) == len(true) + 1 and pred[-1] == 1:
-        y_true, y_pred = (y_true, squeeze(y_pred, -1)) if len(true) > 1 else (
-            expand_dims(y_true, -1) if true else y_true, y_pred)
+        y_true, y_pred = (
+            (y_true, squeeze(y_pred, -1))
+            if len(true) > 1
+            else (expand_dims(y_true, -1) if true else y_true, y_pred)
+        )
     elif len(true) == len(pred) + 1 and true[-1] == 1:
-        y_true, y_pred = (squeeze(y_true, -1), y_pred) if len(pred) > 1 else (
-            y_true, expand_dims(y_pred, -1) if pred else y_pred)
+        y_true, y_pred = (
+            (squeeze(y_true, -1), y_pred)
+            if len(pred) > 1
+            else (y_true, expand_dims(y_pred, -1) if pred else y_pred)
+        )
     elif true and pred:
         raise ValueError(f"y_true has shape {true}, y_pred {pred}: they must have as many axes")
     return y_true, y_pred
@@ -206,7 +218,7 @@ REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "
 
 
 class Loss:
-    """Base of losses: subclass it and write ``call(self, y_true, y_pred)``, one number per example.
+    """Base of losses: subclass it, write ``call(self, y_true, y_pred)``: a number per example.
 
     Args:
         name: what it is called; by default its class's name in small letters.
@@ -238,7 +250,9 @@ class Loss:
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """One number per example."""
-        raise NotImplementedError(f"{type(self).__name__} needs a method call(self, y_true, y_pred)")
+        raise NotImplementedError(
+            f"{type(self).__name__} needs a method call(self, y_true, y_pred)"
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.name}, reduction {self.reduction}>"
@@ -284,9 +298,7 @@ class _Function(Loss):
     function: Callable[..., Tensor]
     known_as: str | None = None
 
-    def __init__(
-        self, reduction: str | None, name: str | None, dtype: Any, **arguments: Any
-    ):
+    def __init__(self, reduction: str | None, name: str | None, dtype: Any, **arguments: Any):
         super().__init__(name or self.known_as, reduction, dtype)
         self._arguments = arguments
 

@@ -43,7 +43,11 @@ class Metric(Module):
         self.dtype = numpy_dtype(np.float32 if dtype is None else dtype)
 
     def add_variable(
-        self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None
+        self,
+        shape: Any = (),
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        name: str | None = None,
     ) -> Variable:
         """A variable of the state, which `reset_state` sets to zeros."""
         start = initializers.get(initializer)(shape, dtype or self.dtype)
@@ -105,8 +109,8 @@ class Mean(Sum):
     """The (weighted) mean of all values; 0 as long as there are none.
 
     >>> mean = Mean()
-    >>> mean([1.0, 3.0]), mean(8.0)
-    (<tf.Tensor: shape=(), dtype=float32, numpy=2.0>, <tf.Tensor: shape=(), dtype=float32, numpy=4.0>)
+    >>> print(mean([1.0, 3.0]), mean(8.0))
+    tf.Tensor(2.0, shape=(), dtype=float32) tf.Tensor(4.0, shape=(), dtype=float32)
     """
 
     def __init__(self, name: str | None = None, dtype: Any = None):
@@ -129,9 +133,7 @@ def _summed(x: Tensor) -> Tensor:
 class MeanMetricWrapper(Mean):
     """The mean of a function of (y_true, y_pred): how ``compile`` takes a function as a metric."""
 
-    def __init__(
-        self, fn: Callable, name: str | None = None, dtype: Any = None, **arguments: Any
-    ):
+    def __init__(self, fn: Callable, name: str | None = None, dtype: Any = None, **arguments: Any):
         super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
         self._function = fn
         self._arguments = arguments
@@ -188,9 +190,7 @@ class Accuracy(MeanMetricWrapper):
 class BinaryAccuracy(MeanMetricWrapper):
     """How often predictions lie on the side of ``threshold`` where their labels, 0 or 1, lie."""
 
-    def __init__(
-        self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5
-    ):
+    def __init__(self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5):
         super().__init__(binary_accuracy, name, dtype, threshold=threshold)
 
 

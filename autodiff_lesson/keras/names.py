@@ -1,4 +1,4 @@
-"""What ``compile`` and the layers are given by name: the name looked up, or the nearest right one."""
+"""What ``compile`` and layers are given by name: looked up, or the nearest right name offered."""
 
 from __future__ import annotations
 

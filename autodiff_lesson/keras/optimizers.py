@@ -169,7 +169,8 @@ class Optimizer:
         if not gradients:
             return
         pairs = self._paired(gradients, self._known(gradients, trainable_variables))
-        before = [(v, v._tensor) for _, v in pairs] + [(v, v._tensor) for v in self._variables]
+        changing = [*self._variables, *(variable for _, variable in pairs)]
+        before = [(variable, variable._tensor) for variable in changing]
         try:
             self._step(pairs)
         except BaseException:
@@ -206,10 +207,6 @@ class Optimizer:
     def state(self, variable: Variable) -> list[Variable]:
         """The slots of a variable, in the order of ``slots``."""
         return self._state[self._get_variable_index(variable)]
-
-    def step_number(self, dtype: Any) -> Tensor:
-        """The number of this step, from 1, as a float."""
-        return run(lambda n: (n + 1,), cast(self._iterations, dtype))[0]
 
     def add_variable_from_reference(
         self, reference_variable: Variable, name: str = "var", initializer: Any = 0.0
@@ -249,7 +246,7 @@ class Optimizer:
         for gradient, variable in self._clipped(pairs):
             dtype = variable._tensor._value.dtype
             if dtype not in rates:
-                rates[dtype] = cast(rate, dtype)
+                rates[dtype] = _in_dtype(rate, dtype)
             if self.weight_decay:
                 (shrunk,) = run(self._decayed, variable, rates[dtype])
                 variable.assign(shrunk)
@@ -258,10 +255,13 @@ class Optimizer:
 
     def _prepared(self, learning_rate: Tensor) -> tuple[Tensor, ...]:
         dtype = learning_rate._value.dtype
+        if type(self).prepare is Optimizer.prepare:
+            return (learning_rate,)
         if dtype not in self._shared:
-            common = [cast(v, dtype) for v in self._common]
-            t = self.step_number(dtype)
-            self._shared[dtype] = run(self.prepare, learning_rate, t, *common)
+            common = [_in_dtype(v, dtype) for v in (self._iterations, *self._common)]
+            self._shared[dtype] = run(
+                lambda lr, n, *others: self.prepare(lr, n + 1, *others), learning_rate, *common
+            )
         return self._shared[dtype]
 
     def _decayed(self, x: Any, lr: Any) -> tuple:
@@ -338,24 +338,29 @@ class Optimizer:
 
 def run(rule: Callable[..., tuple], *tensors: Any) -> tuple[Tensor, ...]:
     """Apply a rule to tensors and variables; if somebody listens, operation by operation."""
-    read = [tensor_of(t) for t in tensors]
+    read = [t if type(t) is Tensor else t._read() for t in tensors]
     if thread.active:
         return tuple([made.tensor for made in rule(*map(Lifted, read))])
     return tuple([Tensor(made) for made in rule(*[t._value for t in read])])
 
 
+def _in_dtype(x: Any, dtype: np.dtype) -> Tensor:
+    found = tensor_of(x)
+    if type(found) is not Tensor:
+        return constant(found, dtype)
+    return found if found._value.dtype is dtype else cast(found, dtype)
+
+
 def _gradient(gradient: Any, variable: Variable) -> Tensor:
     """A gradient as a tensor of its variable's dtype; its shape must be the variable's."""
-    found = tensor_of(gradient)
-    dtype = variable._tensor._value.dtype
-    if type(found) is not Tensor:
-        found = constant(found, dtype)
-    if found._value.shape != variable._tensor._value.shape:
+    now = variable._tensor._value
+    found = _in_dtype(gradient, now.dtype)
+    if found._value.shape != now.shape:
         raise ValueError(
             f"variable '{variable.name}' has shape {variable.shape}, its gradient {found.shape}. "
             "Are gradients and variables in the same order?"
         )
-    return found if found._value.dtype is dtype else cast(found, dtype)
+    return found
 
 
 class SGD(Optimizer):
@@ -545,7 +550,8 @@ class Nadam(Optimizer):
 
     def begin_step(self) -> None:
         (product,) = self._common
-        (after,) = run(lambda u, t: (u * self._u(t),), product, self.step_number(product.dtype))
+        steps = _in_dtype(self._iterations, product._tensor._value.dtype)
+        (after,) = run(lambda u, n: (u * self._u(n + 1),), product, steps)
         product.assign(after)
 
     def prepare(self, lr: Any, t: Any, *common: Any) -> tuple:
@@ -579,4 +585,8 @@ def get(identifier: Any) -> Optimizer:
     >>> get("adam")
     <Adam: learning_rate 0.001, 0 steps made>
     """
-    return identifier if isinstance(identifier, Optimizer) else resolve("optimizer", identifier, _KNOWN)
+    return (
+        identifier
+        if isinstance(identifier, Optimizer)
+        else resolve("optimizer", identifier, _KNOWN)
+    )

@@ -116,9 +116,7 @@ class CosineDecay(LearningRateSchedule):
         if not self.warmup_steps:
             return fall
         slope = (self.warmup_target - self.initial_learning_rate) / self.warmup_steps
-        return where(
-            less(step, self.warmup_steps), self.initial_learning_rate + slope * step, fall
-        )
+        return where(less(step, self.warmup_steps), self.initial_learning_rate + slope * step, fall)
 
     def _decayed(self, start: float, step: Any) -> Tensor:
         done: Any = minimum(step, self.decay_steps) / self.decay_steps

@@ -57,8 +57,11 @@ def test_set_random_seed_seeds_everything():
     def draws():
         utils.set_random_seed(5)
         old = np.random.rand()  # noqa: NPY002
-        return random.random(), old, float(tf.random.normal(())), float(
-            initializers.GlorotUniform()((1, 1))[0, 0]
+        return (
+            random.random(),
+            old,
+            float(tf.random.normal(())),
+            float(initializers.GlorotUniform()((1, 1))[0, 0]),
         )
 
     assert draws() == draws()
