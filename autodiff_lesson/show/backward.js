@@ -1,63 +1,62 @@
-// The stepper: plays the frames of a picture that Python made. Nothing is computed here; every
-// number and sentence comes with the data. Loaded as an anywidget, or by the page that holds it.
+// The stepper: plays the frames of a picture that Python made (picture.py says what is in it).
+// Nothing is computed here; every number and every sentence comes with the data. It is loaded as an
+// anywidget beside a running kernel, or by the page that holds the data.
 
 const CSS = "/* backward.css */";
 const SVG = "http://www.w3.org/2000/svg";
 const SPEEDS = [0.5, 1, 2, 4];
+const ROW = 27; // height of a row of the tape
+const PAD = 12; // around the graph
+const HEAT = [64, 44]; // a heat map in a box
 
 // ---------------------------------------------------------------- making elements
 
-function make(tag, attributes = {}, ...children) {
-  const own = tag.startsWith("svg:");
-  const el = own ? document.createElementNS(SVG, tag.slice(4)) : document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (value === undefined || value === false) continue;
+function make(tag, attributes, ...children) {
+  const svg = tag.startsWith("svg:");
+  const el = svg ? document.createElementNS(SVG, tag.slice(4)) : document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes ?? {})) {
+    if (value === undefined || value === false || value === null) continue;
     if (key.startsWith("on")) el.addEventListener(key.slice(2), value);
-    else el.setAttribute(key, value === true ? "" : value);
+    else el.setAttribute(key, value);
   }
-  el.append(...children.filter((child) => child !== null && child !== undefined));
+  el.append(...children.flat().filter((child) => child !== null && child !== undefined));
   return el;
 }
 
-// A name with a combining macron behind it is an adjoint: draw the bar over the whole name.
-const BARRED = /([\p{L}\p{N}_.:\/]+)\u0304/u;
+// A name between these two marks is an adjoint: it gets a bar.
+const BARRED = /\ue100([^\ue101]*)\ue101/u;
+const bar = (name) => `\ue100${name}\ue101`;
+const spoken = (text) => text.replace(new RegExp(BARRED, "gu"), "adjoint of $1");
 
-function rich(text, inSvg = false) {
+function rich(text, tag = "span") {
   return text.split(BARRED).map((part, i) =>
     i % 2 === 0 ? part
       : /^\p{L}[₀-₉]*$/u.test(part) ? `${part[0]}\u0304${part.slice(1)}`
-        : make(inSvg ? "svg:tspan" : "span", { class: "bar" }, part));
+        : make(tag, { class: "bar" }, part));
 }
 
-const spoken = (text) => text.replace(new RegExp(BARRED, "gu"), "$1 bar");
-
-// A value is a text, or a heat map [rows, columns, numbers, shades, shape].
-function heat(value, size, inSvg) {
-  const [rows, columns, numbers, shades, shape] = value;
-  const cell = Math.max(3, Math.min(size[0] / columns, size[1] / rows, 20));
+function heatMap([rows, columns, numbers, shades, shape], [width, height], most) {
+  const w = Math.min(width / columns, most), h = Math.min(height / rows, most);
   const g = make("svg:g", { class: "heat" });
   numbers.split(" ").forEach((text, i) => {
     const shade = shades.charCodeAt(i) - 105;
     g.append(make("svg:rect", {
-      x: (i % columns) * cell, y: Math.floor(i / columns) * cell, width: cell, height: cell,
+      x: (i % columns) * w, y: Math.floor(i / columns) * h, width: w, height: h,
       class: shades[i] === "?" ? "nan" : shade < 0 ? "neg" : "pos",
-      style: `fill-opacity:${Math.abs(shade) / 8}`,
+      "fill-opacity": shades[i] === "?" ? 1 : Math.abs(shade) / 8,
     }, make("svg:title", {}, text)));
   });
-  g.append(make("svg:rect", {
-    class: "frame", width: columns * cell, height: rows * cell,
-  }));
-  if (inSvg) return g;
-  return make("svg:svg", {
-    class: "heat", width: columns * cell + 2, height: rows * cell + 2,
-    viewBox: `-1 -1 ${columns * cell + 2} ${rows * cell + 2}`,
-    role: "img", "aria-label": `numbers of shape ${shape}`,
-  }, g);
+  g.append(make("svg:rect", { class: "frame", width: columns * w, height: rows * h }));
+  return { g, shape, width: columns * w, height: rows * h };
 }
 
-const show = (value, size = [110, 60]) =>
-  typeof value === "string" ? rich(value)
-    : [make("span", { class: "array" }, heat(value, size), make("small", {}, value[4]))];
+// Scroll a panel, and only it, so that something in it is seen.
+function reveal(panel, top, bottom, left, right) {
+  const away = (from, to, start, size) =>
+    from < start + 8 || to > start + size - 8 ? Math.max(0, (from + to - size) / 2) : start;
+  panel.scrollTop = away(top, bottom, panel.scrollTop, panel.clientHeight);
+  if (left !== undefined) panel.scrollLeft = away(left, right, panel.scrollLeft, panel.clientWidth);
+}
 
 // ---------------------------------------------------------------- the stepper
 
@@ -65,31 +64,54 @@ class Stepper {
   constructor(model, root) {
     this.model = model;
     this.root = root;
-    this.data = model.get("data");
+    this.rate = 1;
+    this.load(model.get("data"));
+  }
+
+  load(data) {
+    const step = this.step ?? this.model.get("step") ?? 0;
+    this.pause?.();
+    this.data = data;
     this.opened = null;
+    this.view = 0;
+    this.quiz = this.model.get("quiz") ? { known: new Set(), right: 0, asked: 0 } : null;
     this.index();
     this.build();
-    this.go(Math.min(model.get("step") || 0, this.last), true);
+    this.step = undefined;
+    this.go(step < 0 ? this.last + 1 + step : step);
   }
 
   get last() { return this.data.frames.length - 1; }
+  get frame() { return this.data.frames[this.step]; }
+  op(k) { return this.data.ops[k]; }
+  node(i) { return this.data.nodes[i]; }
+  name(i) { return this.node(i).n || `${this.node(i).v}`; }
 
-  // For each node the frames that add to its adjoint; for each op the frame in which it ran.
+  // When each op ran, when each of its inputs got its contribution, what was added to each node.
   index() {
     const { frames, nodes, ops } = this.data;
-    this.added = nodes.map(() => []);
     this.ran = ops.map(() => 0);
-    this.playedAt = new Map();
+    this.added = nodes.map(() => []);
+    this.given = new Map();
     frames.forEach((f, k) => {
-      if (f.a !== undefined) this.added[f.n].push(k);
       if (f.t === "run") this.ran[f.o] = k;
-      if (f.t === "add") this.playedAt.set(`${f.o}.${f.p}`, k);
+      if (f.t === "add") this.given.set(`${f.o}.${f.p}`, k);
+      if (f.a !== undefined) this.added[f.n].push(k);
     });
-    this.seed = frames.findIndex((f) => f.t === "seed");
+    const seed = frames.findIndex((f) => f.t === "seed");
+    this.turn = seed < 0 ? frames.length : seed;
+    this.onLine = new Map();
+    ops.forEach((op, k) => {
+      const key = op.c.join();
+      this.onLine.set(key, [...(this.onLine.get(key) ?? []), k]);
+    });
   }
 
+  // ---------------------------------------------------------------- building it once
+
   build() {
-    const d = this.data;
+    const { data } = this;
+    const focused = this.box?.contains(this.root.getRootNode().activeElement);
     const button = (name, label, key, act) => make("button", {
       type: "button", class: name, "aria-label": label, title: `${label} (${key})`, onclick: act,
     }, make("svg:svg", { viewBox: "0 0 16 16", "aria-hidden": "true" },
@@ -97,145 +119,278 @@ class Stepper {
     this.playButton = button("play", "Play", "space", () => this.toggle());
     this.slider = make("input", {
       type: "range", min: 0, max: this.last, "aria-label": "Step",
-      oninput: () => { this.pause(); this.go(+this.slider.value); },
+      oninput: () => this.jump(+this.slider.value),
     });
-    this.slider.style.setProperty("--turn", `${100 * (this.seed - 0.5) / this.last}%`);
+    this.slider.style.setProperty("--turn", `${100 * (this.turn - 0.5) / this.last}%`);
     this.count = make("output", { class: "count" });
     this.speed = make("button", {
       type: "button", class: "text", title: "Speed of playing", onclick: () => this.faster(),
     });
-    this.rate = 1;
-    this.codePanel = this.buildCode();
-    this.tapePanel = this.buildTape();
-    this.graphPanel = this.buildGraph();
-    this.now = make("div", { class: "now-body", "aria-live": "polite" });
+    this.score = make("output", { class: "score" });
+    this.lines = make("div", { class: "lines", tabindex: 0, role: "region", "aria-label": "Your code" });
+    this.list = make("div", { class: "list", onscroll: () => this.drawRows() },
+      make("div", { style: `height:${data.ops.length * ROW}px` }));
+    this.crumbs = make("nav", { "aria-label": "Unfolded parts" });
+    this.canvas = make("div", { class: "canvas" });
+    this.now = make("div", { class: "what", "aria-live": "polite" });
     this.ledger = make("div", { class: "ledger" });
-    const panel = (name, title, ...inside) =>
-      make("section", { class: name, "aria-label": title }, make("h4", {}, title), ...inside);
-    this.box = make("div", {
-      class: "box", tabindex: 0, role: "group", "aria-label": spoken(d.title),
+    this.tapeTitle = make("h4", {}, "The tape");
+    const files = [...new Set(data.code.map((block) => block.f))];
+    const box = make("div", {
+      class: "box", tabindex: 0, role: "group", "aria-label": spoken(data.title),
       onkeydown: (event) => this.key(event),
     },
     make("header", {},
-      make("b", { class: "title", title: d.title }, d.title),
+      make("b", { class: "title", title: data.title }, data.title), this.score,
       make("span", { class: "buttons" },
         button("first", "First step", "Home", () => this.jump(0)),
         button("back", "Previous step", "left arrow", () => this.jump(this.step - 1)),
         this.playButton,
-        button("next", "Next step", "right arrow", () => this.jump(this.step + 1)),
+        button("next", "Next step", "right arrow", () => this.next()),
         button("end", "Last step", "End", () => this.jump(this.last))),
       this.slider, this.count, this.speed,
       button("large", "Large mode for a projector", "+", () => this.large())),
     make("div", { class: "grid" },
       make("div", { class: "left" },
-        panel("code", "Your code", this.codePanel),
-        panel("tape", "The tape", this.tapePanel)),
-      panel("graph", "The computation", this.graphPanel),
-      panel("happens", "What happens now", this.now, this.ledger)));
-    this.root.append(this.box);
+        make("section", { class: "code" },
+          make("h4", {}, "Your code", files.length === 1 ? make("i", {}, `, ${files[0]}`) : null),
+          this.lines),
+        make("section", { class: "tape" }, this.tapeTitle, this.list)),
+      make("section", { class: "graph" },
+        make("h4", {}, "The computation"), this.crumbs, this.canvas),
+      make("section", { class: "happens" },
+        make("h4", {}, "What happens now"), this.now, this.ledger)));
+    if (this.box?.classList.contains("big")) box.classList.add("big");
+    this.root.replaceChildren(this.box = box);
+    this.buildCode();
+    this.buildGraph();
     this.faster(0);
+    if (focused) box.focus();
   }
 
   buildCode() {
-    this.lines = this.data.code.map((block) => block.t.map((text) =>
-      make("div", { class: "line" }, text || " ")));
-    return make("div", { class: "lines" }, ...this.data.code.flatMap((block, i) => [
-      this.data.code.length > 1 ? make("div", { class: "file" }, block.f) : null,
-      ...this.lines[i],
-    ]).filter(Boolean));
+    this.line = new Map();
+    this.data.code.forEach((block, b) => {
+      if (this.data.code.length > 1) {
+        this.lines.append(make("div", { class: "file" }, `${block.f}, line ${block.l}`));
+      }
+      block.t.forEach((text, i) => {
+        const key = `${b},${i}`;
+        const indent = text.length - text.trimStart().length;
+        const line = make("div", {
+          class: this.onLine.has(key) ? "line live" : "line", style: `--in:${indent}ch`,
+          onclick: () => this.toLine(key),
+        }, text.trim() || " ");
+        this.line.set(key, line);
+        this.lines.append(line);
+      });
+    });
   }
 
-  name(node) { return this.data.nodes[node].n || this.data.nodes[node].v; }
-
-  buildTape() {
-    this.rows = this.data.ops.map((op, k) => make("tr", {
-      onclick: () => this.toOp(k),
-    }, make("td", {}, `${k + 1}`), make("td", {}, op.n),
-    make("td", {}, `${op.i.map((i) => this.name(i)).join(", ")} → ${op.o.map((i) => this.name(i)).join(", ")}`)));
-    return make("div", { class: "scroll" }, make("table", {}, make("tbody", {}, ...this.rows)));
+  // A value is a text, or the number of a heat map.
+  show(value, size = [132, 72]) {
+    if (typeof value === "string") return [value];
+    const { g, shape, width, height } = heatMap(this.data.heat[value], size, 16);
+    return [make("span", { class: "array" }, make("svg:svg", {
+      width: width + 2, height: height + 2, viewBox: `-1 -1 ${width + 2} ${height + 2}`,
+      role: "img", "aria-label": `numbers of shape ${shape}`,
+    }, g), make("small", {}, shape))];
   }
 
   buildGraph() {
-    const { view, nodes, ops } = this.data;
-    const pad = 12;
+    const view = this.data.views[this.view];
+    const w = view.w + 2 * PAD, h = view.h + 2 * PAD;
     const svg = make("svg:svg", {
-      width: view.w + 2 * pad, height: view.h + 2 * pad,
-      viewBox: `${-pad} ${-pad} ${view.w + 2 * pad} ${view.h + 2 * pad}`,
-      role: "group", "aria-label": "The computation as a graph",
-    }, make("svg:defs", {}, ...["fwd", "bwd"].map((name) => make("svg:marker", {
-      id: `tip-${name}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 6, markerHeight: 6,
-      orient: "auto-start-reverse", class: `tip ${name}`,
+      width: w, height: h, viewBox: `${-PAD} ${-PAD} ${w} ${h}`, role: "group",
+      "aria-label": "The computation as a graph", style: `--w:${w};--h:${h}`,
+    }, make("svg:defs", {}, ["fwd", "bwd"].map((name) => make("svg:marker", {
+      id: `tip-${name}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 9, markerHeight: 9,
+      markerUnits: "userSpaceOnUse", orient: "auto-start-reverse", class: `tip ${name}`,
     }, make("svg:path", { d: "M0 0L8 4L0 8z" })))));
-    this.edges = view.e.map(([op, position, d]) => {
+    this.edges = view.edges.map(([op, position, d, to]) => {
       const el = make("svg:path", { class: "edge", d });
       svg.append(el);
-      return { op, position, el };
+      return { op, position, to, el };
     });
-    this.boxes = nodes.map((node, i) => {
-      const [x, y, w, h] = view.x[i];
-      const g = make("svg:g", {
-        class: `node ${node.k}`, transform: `translate(${x} ${y})`, tabindex: -1, role: "button",
-        onclick: () => this.open(i),
-      }, make("svg:rect", { width: w, height: h, rx: 8 }));
-      const line = (text, y, name) => make("svg:text", { x: 12, y, class: name }, ...rich(text, true));
-      const plain = typeof node.v === "string";
-      g.append(line(plain ? (node.n ? `${node.n} = ${node.v}` : node.v) : node.n, 22, "value"));
-      let at = 22;
-      if (node.s) g.append(line(node.s, at += 22, "shape"));
-      if (!plain) {
-        const map = heat(node.v, [84, 48], true);
-        map.setAttribute("transform", `translate(12 ${at + 9})`);
-        g.append(map);
-      }
-      const adjoint = make("svg:g", { class: "adjoint" });
-      g.append(adjoint);
-      let sign = null;
-      if (node.b >= 0) {
-        const text = ops[node.b].g;
-        const width = Math.max(28, text.length * 8.5 + 16);
-        sign = make("svg:g", { class: "op", transform: `translate(${w / 2} -13)` },
-          make("svg:rect", { x: -width / 2, y: -14, width, height: 28, rx: 14 }),
-          make("svg:text", { y: 5, "text-anchor": "middle" }, text));
-        g.append(sign);
-      }
-      svg.append(g);
-      return { g, adjoint, sign, at: at + 24, plain };
+    this.items = view.items.map((item) => this.buildItem(svg, item));
+    this.chip = make("svg:g", { class: "chip" });
+    svg.append(this.chip);
+    this.itemOfOp = new Map();
+    this.itemOfNode = new Map();
+    this.items.forEach((item, i) => {
+      if (item.kind === "n") {
+        this.itemOfNode.set(item.id, i);
+        const made = this.node(item.id).b;
+        if (made >= 0 && item.sign) this.itemOfOp.set(made, i);
+      } else if (item.kind === "o") this.itemOfOp.set(item.id, i);
     });
-    return make("div", { class: "scroll" }, svg);
+    this.canvas.replaceChildren(svg);
+    this.buildCrumbs();
+  }
+
+  buildItem(svg, [kind, id, x, y, w, h]) {
+    const g = make("svg:g", { transform: `translate(${x} ${y})` });
+    svg.append(g);
+    const item = { kind, id, g, x, y, w, h };
+    if (kind === "o") {
+      item.sign = this.buildSign(this.op(id), w / 2, 14);
+      g.append(item.sign);
+    } else if (kind === "g") this.buildGroup(item);
+    else this.buildNode(item);
+    return item;
+  }
+
+  button(item, name, label, act) {
+    item.name = name;
+    for (const [key, value] of Object.entries({ tabindex: 0, role: "button", "aria-label": label })) {
+      item.g.setAttribute(key, value);
+    }
+    item.g.addEventListener("click", act);
+    item.g.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      event.stopPropagation();
+      act();
+    });
+    item.g.append(make("svg:rect", { class: "body", width: item.w, height: item.h, rx: 8 }));
+  }
+
+  buildGroup(item) {
+    const group = this.data.groups[item.id];
+    const count = group.b - group.a;
+    this.button(item, "group", `${group.n}, ${count} records, unfold`, () => this.unfold(group.v));
+    item.state = make("svg:text", { x: 14, y: 47, class: "dim" });
+    item.g.append(make("svg:text", { x: 14, y: 24 }, group.n), item.state,
+      make("svg:path", { class: "more", d: `M${item.w - 22} 18h10m-5-5v10` }));
+    item.count = `${count.toLocaleString("en")} record${count === 1 ? "" : "s"}`;
+  }
+
+  buildNode(item) {
+    const node = this.node(item.id);
+    const made = node.b >= 0 ? `, made by ${this.op(node.b).n}` : "";
+    this.button(item, `node ${node.k}`, `${this.name(item.id)}${made}: how its gradient is made`,
+      () => this.open(this.opened === item.id ? null : item.id));
+    const text = typeof node.v === "string";
+    const [, ...shape] = node.s.split(" ");
+    item.g.append(make("svg:title", {}, `${node.N ?? this.name(item.id)}\n${node.s}`),
+      make("svg:text", { x: 12, y: 23 },
+        text ? (node.n ? `${node.n} = ${node.v}` : node.v)
+          : [`${node.n} `, make("svg:tspan", { class: "dim" }, shape.join(" "))]));
+    if (!text) item.g.append(this.mapAt(node.v, 12, 32));
+    item.adjoint = make("svg:g", { class: "adjoint" });
+    item.g.append(item.adjoint);
+    const made_here = node.b >= 0 && this.op(node.b).o.length === 1;
+    const [a, b] = this.range(this.view);
+    if (made_here && a <= node.b && node.b < b) {
+      item.sign = this.buildSign(this.op(node.b), item.w / 2, -12);
+      item.g.append(item.sign);
+    }
+  }
+
+  buildSign(op, x, y) {
+    const width = Math.max(28, op.g.length * 8.5 + 18);
+    return make("svg:g", { class: "sign", transform: `translate(${x} ${y})` },
+      make("svg:title", {}, op.n),
+      make("svg:rect", { x: -width / 2, y: -14, width, height: 28, rx: 14 }),
+      make("svg:text", { y: 5, "text-anchor": "middle" }, op.g));
+  }
+
+  mapAt(value, x, y) {
+    const { g } = heatMap(this.data.heat[value], HEAT, 15);
+    g.setAttribute("transform", `translate(${x} ${y})`);
+    return g;
+  }
+
+  // ---------------------------------------------------------------- folded parts
+
+  // The group whose inside a view shows; none for the whole.
+  groupOf(view) { return this.data.groups.find((group) => group.v === view); }
+
+  range(view) {
+    const group = this.groupOf(view);
+    return group ? [group.a, group.b] : [0, this.data.ops.length];
+  }
+
+  unfold(view) {
+    this.view = view;
+    this.buildGraph();
+    this.drawGraph();
+  }
+
+  buildCrumbs() {
+    const path = [];
+    for (let group = this.groupOf(this.view); group; group = this.groupOf(group.u)) path.unshift(group);
+    this.crumbs.replaceChildren(...(this.data.groups.length ? [
+      path.length ? make("button", { type: "button", class: "link", onclick: () => this.unfold(0) }, "whole tape")
+        : make("span", {}, "whole tape: a click unfolds a part"),
+      ...path.flatMap((group, i) => [" › ", i === path.length - 1 ? make("span", {}, group.n)
+        : make("button", { type: "button", class: "link", onclick: () => this.unfold(group.v) }, group.n)]),
+    ] : []));
+  }
+
+  // Inside a folded part the picture follows to the part where things happen.
+  follow(f) {
+    const op = f.o ?? (f.n === undefined ? undefined : this.node(f.n).b);
+    if (this.view === 0 || op === undefined || op < 0) return;
+    const [a, b] = this.range(this.view);
+    if (a <= op && op < b) return;
+    let view = 0;
+    for (const group of this.data.groups) if (group.u === view && group.a <= op && op < group.b) view = group.v;
+    this.view = view;
+    this.buildGraph();
   }
 
   // ---------------------------------------------------------------- moving
 
   jump(step) { this.pause(); this.go(step); }
 
-  go(step, first = false) {
+  next() {
+    this.pause();
+    if (!this.asks(this.step + 1)) this.go(this.step + 1);
+  }
+
+  go(step) {
     step = Math.max(0, Math.min(this.last, step));
-    if (step === this.step && !first) return;
+    if (step === this.step) return;
     this.step = step;
+    this.question = null;
+    this.follow(this.frame);
     this.draw();
-    if (this.model.get("step") !== step) {
-      this.model.set("step", step);
-      this.model.save_changes();
-    }
+    this.tell("step", step);
+  }
+
+  tell(name, value) {
+    if (this.model.get(name) === value) return;
+    this.model.set(name, value);
+    this.model.save_changes();
   }
 
   toOp(k) {
-    const back = this.data.frames.findIndex((f, i) => i > this.step && f.o === k);
-    this.jump(back >= 0 ? back : this.ran[k]);
+    const later = this.data.frames.findIndex((f, i) => i > this.step && f.o === k);
+    this.jump(later >= 0 ? later : this.ran[k]);
+  }
+
+  toLine(key) {
+    const ops = this.onLine.get(key);
+    if (!ops) return;
+    const later = this.data.frames.findIndex((f, i) => i > this.step && ops.includes(f.o));
+    this.jump(later >= 0 ? later : this.ran[ops[0]]);
   }
 
   toggle() { if (this.timer) this.pause(); else this.play(); }
 
   play() {
+    if (this.timer) return;
     if (this.step === this.last) this.go(0);
     this.timer = setInterval(() => {
-      this.go(this.step + 1);
-      if (this.step === this.last) this.pause();
-    }, 1400 / this.rate);
+      if (this.step === this.last || this.asks(this.step + 1)) this.pause();
+      else this.go(this.step + 1);
+    }, 1500 / this.rate);
     this.playing(true);
   }
 
   pause() {
+    if (!this.timer) return;
     clearInterval(this.timer);
     this.timer = null;
     this.playing(false);
@@ -244,29 +399,29 @@ class Stepper {
   playing(on) {
     this.playButton.querySelector("path").setAttribute("d", on ? ICONS.pause : ICONS.play);
     this.playButton.setAttribute("aria-label", on ? "Pause" : "Play");
-    if (this.model.get("playing") !== on) {
-      this.model.set("playing", on);
-      this.model.save_changes();
-    }
+    this.tell("playing", on);
   }
 
   faster(by = 1) {
     this.rate = SPEEDS[(SPEEDS.indexOf(this.rate) + by) % SPEEDS.length];
     this.speed.textContent = `${this.rate}×`;
     this.speed.setAttribute("aria-label", `Speed ${this.rate} times`);
-    if (this.timer) { clearInterval(this.timer); this.play(); }
+    if (this.timer) { this.pause(); this.play(); }
   }
 
-  large() { this.box.classList.toggle("big"); this.draw(); }
+  large() {
+    this.box.classList.toggle("big");
+    this.draw();
+  }
 
   key(event) {
-    if (event.target.matches("input[type=text]") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input[type=text]")) return;
     const act = {
-      ArrowRight: () => this.jump(this.step + 1), ArrowLeft: () => this.jump(this.step - 1),
+      ArrowRight: () => this.next(), ArrowLeft: () => this.jump(this.step - 1),
       Home: () => this.jump(0), End: () => this.jump(this.last), " ": () => this.toggle(),
-      "+": () => this.large(), Escape: () => this.open(null),
+      "+": () => this.large(), Escape: () => (this.opened === null ? this.unfold(0) : this.open(null)),
     }[event.key];
-    if (!act || (event.key === " " && event.target.matches("button, [role=button]"))) return;
+    if (!act || (event.key === " " && event.target.matches("button"))) return;
     event.preventDefault();
     event.stopPropagation();
     act();
@@ -274,147 +429,348 @@ class Stepper {
 
   open(node) {
     this.opened = node;
-    this.drawLedger();
+    this.drawGraph(false);
+    this.drawNow();
   }
 
   // ---------------------------------------------------------------- one frame
 
-  get frame() { return this.data.frames[this.step]; }
-
   draw() {
-    const f = this.frame;
-    const backward = this.step >= this.seed;
-    this.slider.value = this.step;
-    this.slider.style.setProperty("--at", `${100 * this.step / this.last}%`);
-    this.slider.setAttribute("aria-valuetext", `step ${this.step} of ${this.last}`);
-    this.count.textContent = `step ${this.step} of ${this.last}`;
-    this.box.classList.toggle("backward", backward);
-    this.drawCode(f);
-    this.drawTape(f, backward);
-    this.drawGraph(f);
-    this.drawNow(f);
-    this.drawLedger();
+    const { step, last } = this;
+    this.slider.value = step;
+    this.slider.style.setProperty("--at", `${100 * step / last}%`);
+    this.slider.setAttribute("aria-valuetext", `step ${step} of ${last}`);
+    this.count.textContent = `step ${step} of ${last}`;
+    this.score.textContent = this.quiz?.asked ? `${this.quiz.right} of ${this.quiz.asked} right` : "";
+    this.box.classList.toggle("backward", step >= this.turn);
+    this.drawCode();
+    this.drawTape();
+    this.drawGraph();
+    this.drawNow();
   }
 
-  drawCode(f) {
+  drawCode() {
     this.marked?.classList.remove("now");
-    const place = f.o === undefined ? null : this.data.ops[f.o].c;
-    this.marked = place && this.lines[place[0]][place[1]];
-    this.marked?.classList.add("now");
-    this.marked?.scrollIntoView?.({ block: "nearest" });
+    const { o } = this.frame;
+    this.marked = o === undefined ? null : this.line.get(this.op(o).c.join());
+    if (!this.marked) return;
+    this.marked.classList.add("now");
+    const top = this.marked.offsetTop - this.lines.offsetTop;
+    reveal(this.lines, top, top + this.marked.offsetHeight);
   }
 
-  drawTape(f, backward) {
-    this.rows.forEach((row, k) => {
-      row.className = [
-        f.o === k ? "now" : "",
-        this.ran[k] > this.step ? "later" : "",
-      ].join(" ");
-    });
+  drawTape() {
+    const { o } = this.frame;
+    this.tapeTitle.textContent = this.step < this.turn ? "The tape" : "The tape, read from the end";
+    if (o !== undefined) reveal(this.list, o * ROW, (o + 1) * ROW);
+    this.drawRows();
   }
 
-  drawGraph(f) {
-    this.edges.forEach(({ op, position, el }) => {
-      const played = this.playedAt.get(`${op}.${position}`);
-      const current = f.o === op && (f.t === "run" || f.p === position);
-      el.setAttribute("class", ["edge",
-        this.ran[op] > this.step ? "later" : "",
-        played !== undefined && played <= this.step ? "played" : "",
-        current ? f.t : ""].join(" "));
-      const tip = current ? (f.t === "run" ? "end" : "start") : null;
-      el.removeAttribute("marker-start"); el.removeAttribute("marker-end");
-      if (tip) el.setAttribute(`marker-${tip}`, `url(#tip-${f.t === "run" ? "fwd" : "bwd"})`);
-    });
-    this.boxes.forEach((box, i) => {
-      const node = this.data.nodes[i];
-      const there = node.b < 0 || this.ran[node.b] <= this.step;
-      const at = this.added[i].findLast((k) => k <= this.step);
-      const adjoint = at === undefined ? undefined : this.data.frames[at].a;
-      box.g.classList.toggle("later", !there);
-      box.g.classList.toggle("has", adjoint !== undefined);
-      box.g.classList.toggle("now", f.n === i || (f.t === "run" && this.data.ops[f.o].o.includes(i)));
-      box.sign?.classList.toggle("now", f.o === node.b);
-      box.adjoint.replaceChildren();
-      const awaited = this.step >= this.seed && this.added[i].length;
-      if (adjoint !== undefined || awaited) {
-        const plain = adjoint === undefined || typeof adjoint === "string";
-        const text = `${node.n}\u0304` + (adjoint === undefined ? (box.plain ? " = ?" : "") : plain ? ` = ${adjoint}` : "");
-        const x = box.plain ? 12 : 108;
-        const y = box.plain ? box.at : 22;
-        box.adjoint.append(make("svg:text", { x, y, class: adjoint === undefined ? "wait" : "" }, ...rich(text, true)));
-        if (!plain) {
-          const map = heat(adjoint, [84, 48], true);
-          map.setAttribute("transform", `translate(108 ${box.at - 24 + 9})`);
-          box.adjoint.append(map);
+  // Only the rows that are seen exist: a tape may have thousands.
+  drawRows() {
+    const { o } = this.frame;
+    const from = Math.max(0, Math.floor(this.list.scrollTop / ROW) - 10);
+    const to = Math.min(this.data.ops.length, from + 20 + Math.ceil((this.list.clientHeight || 330) / ROW));
+    const names = (nodes) => nodes.map((i) => this.name(i)).join(", ");
+    const rows = [];
+    for (let k = from; k < to; k++) {
+      const op = this.op(k);
+      const text = `${names(op.i)} → ${names(op.o)}`;
+      rows.push(make("button", {
+        type: "button", tabindex: -1, style: `top:${k * ROW}px`, onclick: () => this.toOp(k),
+        class: `row${k === o ? " now" : ""}${this.ran[k] > this.step ? " later" : ""}`,
+        title: `${op.n}: ${text}`,
+      }, make("span", { class: "dim" }, `${k + 1}`), make("span", {}, op.n), make("span", {}, text)));
+    }
+    this.list.firstChild.replaceChildren(...rows);
+  }
+
+  drawGraph(scroll = true) {
+    const f = this.frame;
+    const group = (i) => this.items[i]?.kind === "g" && this.data.groups[this.items[i].id];
+    const here = (i) => f.o !== undefined && group(i) && group(i).a <= f.o && f.o < group(i).b;
+    this.chip.replaceChildren();
+    for (const { op, position, to, el } of this.edges) {
+      let name = "edge";
+      let tip = null;
+      if (op < 0) {
+        const end = group(to);
+        if (end && this.ran[end.a] > this.step) name += " later";
+        if (here(to)) name += f.t === "add" ? " near" : " run";
+      } else {
+        const at = this.given.get(`${op}.${position}`);
+        const current = f.o === op && (f.t === "run" || f.p === position);
+        if (this.ran[op] > this.step) name += " later";
+        if (at <= this.step) name += " played";
+        if (current && position >= 0) {
+          name += ` ${f.t}`;
+          tip = f.t === "run" ? ["end", "fwd"] : ["start", "bwd"];
+          if (f.t === "add" && typeof f.c === "string") this.drawChip(el, f.c);
         }
       }
+      el.setAttribute("class", name);
+      el.removeAttribute("marker-start");
+      el.removeAttribute("marker-end");
+      if (tip) el.setAttribute(`marker-${tip[0]}`, `url(#tip-${tip[1]})`);
+    }
+    this.items.forEach((item, i) => this.drawItem(item, f, here(i)));
+    if (scroll) this.scrollGraph(f);
+  }
+
+  drawChip(edge, value) {
+    const text = /^[−\[]/.test(value) ? value : `+${value}`;
+    const { x, y } = edge.getPointAtLength(edge.getTotalLength() * 0.5);
+    const width = text.length * 8.5 + 14;
+    this.chip.append(make("svg:rect", { x: x - width / 2, y: y - 12, width, height: 24, rx: 12 }),
+      make("svg:text", { x, y: y + 5, "text-anchor": "middle" }, text));
+  }
+
+  drawItem(item, f, here) {
+    const state = (...names) => item.g.setAttribute("class", ["item", item.name, ...names].filter(Boolean).join(" "));
+    item.sign?.classList.toggle("now", f.o !== undefined && this.itemOfOp.get(f.o) === this.items.indexOf(item));
+    if (item.kind === "o") return state(this.ran[item.id] > this.step && "later");
+    if (item.kind === "g") {
+      const group = this.data.groups[item.id];
+      item.state.textContent = here ? this.op(f.o).n : item.count;
+      return state(this.ran[group.a] > this.step && "later", here && "now");
+    }
+    const node = this.node(item.id);
+    const at = this.added[item.id].findLast((k) => k <= this.step);
+    const waits = at === undefined && this.step >= this.turn && this.added[item.id].length > 0;
+    const made = node.b < 0 || this.ran[node.b] <= this.step;
+    state(!made && "later", waits && "waits", this.opened === item.id && "opened",
+      (f.n === item.id || (f.t === "run" && this.op(f.o).o.includes(item.id))) && "now",
+      at !== undefined && "reached");
+    item.adjoint.replaceChildren();
+    const none = f.t === "end" && f.e.some(([i, v]) => i === item.id && v === null);
+    if (at === undefined && !waits && !none) return null;
+    const adjoint = none ? "None" : at === undefined ? "…" : this.data.frames[at].a;
+    const label = bar(node.n);
+    if (typeof node.v === "string" || none) {
+      const y = typeof node.v === "string" ? 46 : 60;
+      item.adjoint.append(make("svg:text", { x: typeof node.v === "string" ? 12 : 84, y },
+        rich(`${label} = ${typeof adjoint === "string" ? adjoint : "…"}`, "svg:tspan")));
+    } else {
+      const right = 32 + HEAT[0] + node.n.length * 8.5;
+      item.adjoint.append(make("svg:text", { x: 20 + HEAT[0], y: 58 }, rich(label, "svg:tspan")));
+      item.adjoint.append(typeof adjoint === "string"
+        ? make("svg:text", { x: right, y: 58 }, adjoint) : this.mapAt(adjoint, right - 4, 32));
+    }
+    return null;
+  }
+
+  scrollGraph(f) {
+    const i = this.itemOfOp.get(f.o) ?? this.itemOfNode.get(f.n)
+      ?? this.items.findIndex((item) => item.kind === "g" && this.data.groups[item.id].a <= f.o
+        && f.o < this.data.groups[item.id].b);
+    const goal = [this.items[i], this.items[this.itemOfNode.get(f.n)]].filter(Boolean);
+    if (!goal.length) return;
+    const scale = this.canvas.firstChild.clientWidth / (this.data.views[this.view].w + 2 * PAD) || 1;
+    const edge = (side, pick) => scale * (PAD + pick(...goal.map(side)));
+    reveal(this.canvas,
+      edge((g) => g.y - 32, Math.min), edge((g) => g.y + g.h, Math.max),
+      edge((g) => g.x, Math.min), edge((g) => g.x + g.w, Math.max));
+  }
+
+  // ---------------------------------------------------------------- the words beside it
+
+  drawNow() {
+    const f = this.question === null || this.question === undefined ? this.frame : null;
+    this.now.replaceChildren(...(f ? this.words(f) : this.ask(this.data.frames[this.question])));
+    this.ledger.replaceChildren(...this.sums(this.opened ?? (f ? f.n : this.data.frames[this.question].n)));
+  }
+
+  words(f) {
+    const line = (name, ...inside) => make("div", { class: name }, ...inside);
+    const rule = (text, ...more) => line("rule", rich(text), ...more);
+    const op = f.o === undefined ? null : this.op(f.o);
+    if (f.t === "start") {
+      const asked = this.data.nodes.filter((n) => n.k === "source").map((n) => n.n);
+      return [line("head", "Nothing has run yet"),
+        line("why", asked.length ? `Watched, and asked for: ${asked.slice(0, 6).join(", ")}${asked.length > 6 ? " …" : ""}.` : "")];
+    }
+    if (f.t === "run") {
+      const names = op.i.map((i) => this.name(i)), values = op.i.map((i) => this.show(this.node(i).v));
+      const spread = (parts, [open, between, close]) =>
+        [open, ...parts.flatMap((part, i) => (i ? [between, part] : [part])), close].flat();
+      const form = op.x ? ["", ` ${op.x} `, ""] : [`${op.n}(`, ", ", ")"];
+      return [line("head", `${op.n} runs and is recorded`),
+        rule(`${op.o.map((i) => this.name(i)).join(", ")} = `, ...spread(names, form)),
+        line("num forward", ...spread(values, form), " = ",
+          ...op.o.flatMap((i, j) => [j ? ", " : "", ...this.show(this.node(i).v)]))];
+    }
+    if (f.t === "seed") {
+      return [line("head", "The walk backward begins"), rule(`${bar(this.name(f.n))} = `, ...this.show(f.a)),
+        line("why", `How much does ${this.name(f.n)} change with itself? One for one.`)];
+    }
+    if (f.t === "end") {
+      return [line("head", "The walk is at its end"), ...f.e.flatMap(([i, value]) => [
+        rule(`${bar(this.name(i))} = `, ...(value === null ? ["None"] : this.show(value))),
+        value === null ? line("why", this.node(i).w) : null]).filter(Boolean)];
+    }
+    const target = bar(this.name(f.n));
+    const summed = f.l !== undefined;
+    const sum = f.z === undefined ? [] : [...this.show(f.z), " + "];
+    return [
+      line("head", f.h),
+      rule(`${target} ← ${f.z === undefined ? "" : `${target} + `}${summed ? `sum of ${f.r}` : f.r}`),
+      ...(summed ? [
+        line("num", f.q.flatMap((v) => this.show(v)), " = ", this.show(f.m)),
+        line("why", f.l),
+        line("num", sum, this.show(f.c), ...(sum.length ? [" = ", ...this.show(f.a)] : [])),
+      ] : [line("num", sum, f.q.flatMap((v) => this.show(v)), " = ", this.show(f.a))]),
+      f.w ? line("why", f.w) : null,
+      op.s ? this.source(op) : null,
+    ].filter(Boolean);
+  }
+
+  source(op) {
+    return make("div", { class: "own" }, make("h4", {}, `The rule of ${op.n} itself, line ${op.s.l}`),
+      make("pre", {}, op.s.t.join("\n")));
+  }
+
+  // What has been added to an adjoint; for a node that was opened, as rules with their numbers.
+  sums(node) {
+    if (node === undefined) return [];
+    const all = this.added[node], opened = node === this.opened, facts = this.node(node);
+    const name = this.name(node), target = bar(name);
+    const close = make("button", { type: "button", class: "link", onclick: () => this.open(null) }, "close");
+    const title = opened ? ["How ", ...rich(target), " is made", close] : ["What has been added to ", ...rich(target)];
+    const about = opened ? make("div", { class: "why" }, facts.N ? `${facts.N}, ` : "", facts.s,
+      facts.b >= 0 ? `, made by ${this.op(facts.b).n} on line ${this.lineOf(facts.b)}` : "",
+      ` = `, ...this.show(facts.v)) : null;
+    if (!all.length) {
+      return opened ? [make("h4", {}, name, close), about,
+        make("p", { class: "why" }, facts.w ?? "No gradient comes back to it in this walk.")] : [];
+    }
+    const middle = all.indexOf(this.step);
+    const from = Math.max(0, Math.min(middle - 6, all.length - 14)), shown = all.slice(from, from + 14);
+    const rows = shown.map((k) => {
+      const f = this.data.frames[k], done = k <= this.step || opened;
+      const first = f.t === "seed" ? "start" : this.op(f.o).n;
+      const what = f.t === "seed" ? f.c ?? f.a : f.c;
+      return make("tr", { class: k === this.step ? "now" : done ? "" : "later", onclick: () => this.jump(k) },
+        make("td", {}, first, opened && f.r ? make("div", { class: "small" }, rich(f.r)) : null,
+          opened && f.l ? make("div", { class: "small" }, f.l) : null),
+        make("td", {}, ...(done ? this.show(what, [96, 48]) : ["not yet"])));
     });
+    const hidden = all.length - shown.length;
+    if (hidden) rows.push(make("tr", { class: "later" }, make("td", { colspan: 2 }, `and ${hidden} more`)));
+    const total = this.data.frames[all.at(-1)].a;
+    if (opened || (all.length > 1 && all.at(-1) <= this.step)) {
+      rows.push(make("tr", { class: "total" }, make("td", {}, rich(target)), make("td", {}, ...this.show(total, [96, 48]))));
+    }
+    return [make("h4", {}, ...title), about, make("table", {}, rows)].filter(Boolean);
   }
 
-  drawNow(f) {
-    const line = (name, ...inside) => make("div", { class: name }, ...inside.flat());
-    const op = f.o === undefined ? null : this.data.ops[f.o];
-    const parts = {
-      start: () => [line("head", "Nothing has run yet.")],
-      run: () => [
-        line("head", `${op.n} runs and is recorded`),
-        line("rule", ...op.o.flatMap((n) => [...rich(this.name(n)), " = ", ...show(this.data.nodes[n].v)])),
-      ],
-      seed: () => [
-        line("head", "The walk backward begins"),
-        line("rule", ...rich(`${this.name(f.n)}\u0304`), " = ", ...show(f.a)),
-      ],
-      add: () => [
-        line("head", f.h),
-        line("rule", ...rich(`${this.name(f.n)}\u0304 ← ${f.z === undefined ? "" : `${this.name(f.n)}\u0304 + `}${f.r}`)),
-        line("num", ...(f.z === undefined ? [] : [...show(f.z), " + "]), ...f.q.flatMap((v) => show(v)),
-          " = ", ...show(f.l ? f.m : f.a)),
-        f.l ? line("sum", f.l) : null,
-      ],
-      end: () => [],
-    }[f.t]();
-    this.now.replaceChildren(...parts.filter(Boolean));
+  lineOf(op) {
+    const [block, line] = this.op(op).c;
+    return this.data.code[block].l + line;
   }
 
-  drawLedger() {
-    const node = this.opened ?? this.frame.n;
-    this.ledger.replaceChildren();
-    if (node === undefined || !this.added[node].length) return;
-    const bar = `${this.name(node)}\u0304`;
-    this.ledger.append(make("h4", {}, "What has been added to ", ...rich(bar)),
-      make("table", {}, ...this.added[node].map((k) => {
-        const f = this.data.frames[k];
-        const done = k <= this.step;
-        return make("tr", { class: k === this.step ? "now" : done ? "" : "later" },
-          make("td", {}, f.t === "seed" ? "start" : this.data.ops[f.o].n),
-          make("td", {}, ...(done ? show(f.t === "seed" ? f.a : f.c) : ["not yet"])));
-      })));
+  // ---------------------------------------------------------------- predict first
+
+  // Whether a step is to be predicted before it is shown; if so, ask.
+  asks(step) {
+    const f = this.data.frames[step];
+    if (!this.quiz || f?.t !== "add" || typeof f.a !== "string" || f.a.includes("…")
+      || this.quiz.known.has(step)) return false;
+    if (this.question !== step) {
+      this.question = step;
+      this.tries = 0;
+      this.drawNow();
+      this.now.querySelector("input").focus();
+    }
+    return true;
+  }
+
+  ask(f) {
+    const target = bar(this.name(f.n));
+    const said = make("p", { class: "hint", role: "status" });
+    const input = make("input", { type: "text", autocomplete: "off", "aria-label": `Your prediction for the ${spoken(target)}` });
+    const answer = () => {
+      const [verdict, hint] = judged(input.value, f, target, this.node(f.n).s);
+      if (verdict) return this.settle(this.tries === 0, "right");
+      this.tries += 1;
+      said.replaceChildren(...rich(hint));
+      return input.focus();
+    };
+    return [make("div", { class: "head" }, `Predict: ${f.h}`),
+      make("div", { class: "rule" }, rich(f.z === undefined ? `${target} has nothing yet` : `${target} = ${f.z} so far`)),
+      make("form", { onsubmit: (event) => { event.preventDefault(); answer(); } },
+        make("label", {}, "What is ", ...rich(target), " after this step? ", input),
+        make("button", { type: "submit", class: "text" }, "Check"),
+        make("button", { type: "button", class: "text", onclick: () => this.settle(false) }, "Show me")),
+      said];
+  }
+
+  settle(right) {
+    const step = this.question;
+    this.quiz.known.add(step);
+    this.quiz.asked += 1;
+    if (right) this.quiz.right += 1;
+    this.go(step);
+    const word = this.tries || !right ? "Now look at how it comes about." : "Right.";
+    this.now.prepend(make("p", { class: "hint", role: "status" }, word));
+    this.box.focus();
   }
 }
 
+// Right or wrong, and a hint for the ways in which predictions go nearly right.
+function judged(text, f, target, shape) {
+  const numbers = (t) => (t.replaceAll("−", "-").match(/-?(\d+\.?\d*|\.\d+)(e-?\d+)?/gi) ?? []).map(Number);
+  const given = numbers(text), wanted = numbers(f.a);
+  const same = (a, b) => a.length === b.length
+    && a.every((x, i) => Math.abs(x - b[i]) <= 0.006 * Math.abs(b[i]) + 6e-4);
+  if (!given.length) return [false, "Write a number, or numbers with spaces between."];
+  if (given.length !== wanted.length) return [false, `${target} has the shape of its tensor, ${shape}: ${wanted.length} number${wanted.length === 1 ? "" : "s"}.`];
+  if (same(given, wanted)) return [true, ""];
+  if (f.z !== undefined && same(given, numbers(f.c))) {
+    return [false, `That is what this step gives. ${target} holds ${f.z} already, and contributions add up.`];
+  }
+  if (same(given, wanted.map((x) => -x))) return [false, "Nearly: look at the sign."];
+  const factor = given[0] / wanted[0];
+  if (wanted[0] && [2, 0.5, 3, 4, 0.25].some((k) => Math.abs(factor - k) < 0.01) && same(given, wanted.map((x) => x * factor))) {
+    return [false, `Nearly: it is off by a factor of ${factor > 1 ? Math.round(factor) : `1/${Math.round(1 / factor)}`}.`];
+  }
+  return [false, `Not yet. The rule is ${f.r}${f.z === undefined ? "" : ", added to what is there"}.`];
+}
+
 const ICONS = {
-  first: "M3 3v10M13 3L6 8l7 5z", back: "M11 3L4 8l7 5z", play: "M4 2.5L13 8l-9 5.500z",
+  first: "M3 3v10M13 3L6 8l7 5z", back: "M11 3L4 8l7 5z", play: "M4.500 2.500L13 8l-8.500 5.500z",
   pause: "M4 3h3v10H4zM9 3h3v10H9z", next: "M5 3l7 5-7 5z", end: "M13 3v10M3 3l7 5-7 5z",
   large: "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4",
 };
 
+// JupyterLab says which theme it is in; elsewhere the browser does.
+function isDark() {
+  const { jpThemeLight } = document.body.dataset;
+  const { classList } = document.body;
+  if (jpThemeLight !== undefined) return jpThemeLight === "false";
+  if (classList.contains("vscode-dark")) return true;
+  return !classList.contains("vscode-light") && matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
 function render({ model, el }) {
-  const shadow = el.shadowRoot || el.attachShadow({ mode: "open" });
-  shadow.replaceChildren(make("style", {}, CSS));
+  const shadow = el.shadowRoot ?? el.attachShadow({ mode: "open" });
   const root = make("div", { class: "root" });
-  shadow.append(root);
-  const theme = () => {
-    const { jpThemeLight } = document.body.dataset;
-    const dark = jpThemeLight === "false" || document.body.classList.contains("vscode-dark")
-      || (jpThemeLight === undefined && matchMedia("(prefers-color-scheme: dark)").matches);
-    root.classList.toggle("dark", dark);
-  };
+  shadow.replaceChildren(make("style", {}, CSS), root);
+  const theme = () => root.classList.toggle("dark", isDark());
   theme();
   const watch = new MutationObserver(theme);
   watch.observe(document.body, { attributes: true });
-  let stepper = new Stepper(model, root);
-  model.on("change:step", () => stepper.go(model.get("step")));
-  return () => { watch.disconnect(); stepper.pause(); };
+  const stepper = new Stepper(model, root);
+  const heard = {
+    "change:step": () => stepper.go(model.get("step")),
+    "change:playing": () => (model.get("playing") ? stepper.play() : stepper.pause()),
+    "change:data": () => stepper.load(model.get("data")),
+  };
+  for (const [event, act] of Object.entries(heard)) model.on(event, act);
+  return () => {
+    watch.disconnect();
+    stepper.pause();
+    for (const [event, act] of Object.entries(heard)) model.off(event, act);
+  };
 }
 
 export default { render };

@@ -7,7 +7,8 @@ import html
 import re
 from typing import Any
 
-from .picture import BAR, Picture
+from .picture import BAR, Picture, barred
+from .views import CHARACTER, HEAT, sign_width
 
 LIGHT = (
     "--bg:#fff;--fg:#1f2430;--dim:#59616f;--line:#c3c9d4;--fwd:#2563a8;--fwd-bg:#e8f1fb;"
@@ -25,9 +26,11 @@ STYLE = (
     ".op{fill:var(--bg);stroke:var(--dim);stroke-width:1.3}"
     ".e{fill:none;stroke:var(--line);stroke-width:1.6}.back{stroke:var(--bwd);opacity:.55}"
     ".pos{fill:var(--fwd)}.neg{fill:var(--bwd)}.nan{fill:#c0f}"
-    ".frame{fill:none;stroke:var(--line)}.chip{fill:var(--bg)}"
+    ".frame{fill:none;stroke:var(--line)}.chip{fill:var(--bwd-bg);stroke:var(--bwd)}"
 )
 PAD = 10
+UNFOLDED = 120  # records; a longer recording is drawn folded
+MIDDLE = ' text-anchor="middle"'
 
 
 def graph(
@@ -50,7 +53,7 @@ def graph(
         sources: tensors or variables, or a nest of them.
         output_gradients: what to start with in place of ones.
     """
-    return Graph(Picture(tape, target, sources, output_gradients))
+    return Graph(Picture(tape, target, sources, output_gradients, UNFOLDED))
 
 
 class Graph:
@@ -99,60 +102,112 @@ def data_url(picture: Picture) -> str:
 
 def drawn(picture: Picture, head: str = "") -> str:
     """The picture at its end: everything has run, all adjoints are there."""
-    view, data = picture.view, picture.data
+    view = picture.views[0]
     w, h = view["w"] + 2 * PAD, view["h"] + 2 * PAD
     given: dict[int, list[dict]] = {}
     played = {}
-    for frame in data["frames"]:
+    for frame in picture.frames:
         if "a" in frame:
             given.setdefault(frame["n"], []).append(frame)
         if frame["t"] == "add":
             played[frame["o"], frame["p"]] = frame
-    parts = [
-        f'<path class="e{" back" if (op, p) in played else ""}" d="{path}"/>'
-        for op, p, path in view["e"]
-    ]
-    for i, (node, place) in enumerate(zip(data["nodes"], view["x"], strict=True)):
-        parts.append(_box(node, place, given.get(i, []), data["ops"]))
-    for op, p, path in view["e"]:
-        if "l" in played.get((op, p), ()):
-            parts.append(_chip("Σ", path))
+    parts, chips = [], []
+    for op, position, path, *_ in view["edges"]:
+        back = played.get((op, position))
+        parts.append(f'<path class="e{" back" if back else ""}" d="{path}"/>')
+        if back and "l" in back:
+            chips.append(_chip(back["l"], path))
+    pen = _Pen(picture, given)
+    parts += [pen.item(*item) for item in view["items"]]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" '
-        f'viewBox="{-PAD} {-PAD} {w} {h}">{head}{"".join(parts)}</svg>'
+        f'viewBox="{-PAD} {-PAD} {w} {h}">{head}{"".join(parts + chips)}</svg>'
     )
 
 
-def _box(node: dict, place: list, given: list[dict], ops: list[dict]) -> str:
-    x, y, w, h = place
-    parts = [f'<rect class="box" width="{w}" height="{h}" rx="8"/>']
-    plain = isinstance(node["v"], str)
-    first = f"{node['n']} = {node['v']}" if plain and node["n"] else node["n"] or node["v"]
-    at = 22
-    parts.append(_text(first, 12, at))
-    if node["s"]:
-        at += 22
-        parts.append(_text(node["s"], 12, at, "d"))
-    if not plain:
-        parts.append(_heat(node["v"], 12, at + 9))
-    if given:
-        adjoint = given[-1]["a"]
-        bar = node["n"] + BAR
-        if isinstance(adjoint, str):
-            parts.append(_text(f"{bar} = {adjoint}", 12, at + 24, "a"))
+class _Pen:
+    def __init__(self, picture: Picture, given: dict[int, list[dict]]):
+        self.picture, self.given = picture, given
+
+    def item(self, kind: str, i: int, x: int, y: int, w: int, h: int) -> str:
+        if kind == "o":
+            sign = self.picture.ops[i]["g"]
+            return f'<g transform="translate({x} {y})">{_sign(sign, w / 2, 14)}</g>'
+        if kind == "g":
+            group = self.picture.groups[i]
+            inner = _text(group["n"], 14, 24) + _text(
+                f"{group['b'] - group['a']:,} records", 14, 47, "d"
+            )
+            cls = "constant"
         else:
-            parts += [_text(bar, 108, 22, "a"), _heat(adjoint, 108, at + 9)]
-    if node["b"] >= 0:
-        sign = ops[node["b"]]["g"]
-        wide = max(28, len(sign) * 8.5 + 16)
-        parts.append(
-            f'<rect class="op" x="{w / 2 - wide / 2:.0f}" y="-27" width="{wide:.0f}" height="28" '
-            f'rx="14"/>' + _text(sign, w / 2, -8, anchor=' text-anchor="middle"')
+            inner, cls = self._node(i, w), self.picture.nodes[i]["k"]
+        return (
+            f'<g class="{cls}" transform="translate({x} {y})">'
+            f'<rect class="box" width="{w}" height="{h}" rx="8"/>{inner}</g>'
         )
-    if len(given) > 1 and all(isinstance(f.get("c", ""), str) for f in given):
-        total = " + ".join(f.get("c", f["a"]) for f in given).replace("+ −", "− ")
-        parts.append(f"<title>{html.escape(node['n'] + BAR)} = {html.escape(total)}</title>")
-    return f'<g class="{node["k"]}" transform="translate({x} {y})">{"".join(parts)}</g>'
+
+    def _node(self, i: int, w: int) -> str:
+        node, given = self.picture.nodes[i], self.given.get(i, [])
+        name, value = node["n"], node["v"]
+        parts = [f"<title>{html.escape(self._total(i))}</title>"] if len(given) > 1 else []
+        adjoint = given[-1]["a"] if given else None
+        bar = barred(name)
+        if isinstance(value, str):
+            parts.append(_text(f"{name} = {value}" if name else value, 12, 23))
+            if adjoint is not None:
+                parts.append(_text(f"{bar} = {adjoint}", 12, 46, "a"))
+        else:
+            shape = node["s"].partition(" ")[2]
+            parts.append(_text(f"{name} {shape}", 12, 23))
+            parts.append(self._heat(value, 12, 32))
+            if adjoint is not None:
+                right = 32 + HEAT[0] + len(name) * CHARACTER
+                parts.append(_text(bar, 20 + HEAT[0], 58, "a"))
+                parts.append(
+                    _text(adjoint, right, 58, "a")
+                    if isinstance(adjoint, str)
+                    else self._heat(adjoint, right - 4, 32)
+                )
+        made = node["b"]
+        if made >= 0 and len(self.picture.ops[made]["o"]) == 1:
+            parts.append(_sign(self.picture.ops[made]["g"], w / 2, -12))
+        return "".join(parts)
+
+    def _total(self, i: int) -> str:
+        """How an adjoint came together, as a sum."""
+        terms = [f.get("c", f["a"]) for f in self.given[i]]
+        if not all(isinstance(t, str) for t in terms) or len(terms) > 12:
+            return f"{len(terms)} contributions"
+        return " + ".join(terms).replace("+ −", "− ")
+
+    def _heat(self, number: int, x: float, y: float) -> str:
+        rows, columns, _, shades, _ = self.picture.heat[number]
+        w, h = min(HEAT[0] / columns, 15), min(HEAT[1] / rows, 15)
+        cells: dict[str, str] = {}  # one path for all cells of a shade
+        for i, shade in enumerate(shades):
+            x0, y0 = i % columns * w, i // columns * h
+            cells[shade] = f"{cells.get(shade, '')}M{x0:.3g} {y0:.3g}h{w:.3g}v{h:.3g}h-{w:.3g}z"
+        paths = "".join(
+            f'<path class="{_tone(shade)}" d="{d}"/>' for shade, d in cells.items() if shade != "i"
+        )
+        frame = f'<rect class="frame" width="{columns * w:.3g}" height="{rows * h:.3g}"/>'
+        return f'<g transform="translate({x:.0f} {y:.0f})">{paths}{frame}</g>'
+
+
+def _tone(shade: str) -> str:
+    """The classes and the opacity of a shade."""
+    if shade == "?":
+        return "nan"
+    level = ord(shade) - ord("i")
+    return f'{"neg" if level < 0 else "pos"}" opacity="{abs(level) / 8:.2g}'
+
+
+def _sign(sign: str, x: float, y: float) -> str:
+    wide = sign_width(sign)
+    return (
+        f'<rect class="op" x="{x - wide / 2:.0f}" y="{y - 14:.0f}" width="{wide:.0f}" height="28" '
+        f'rx="14"/>' + _text(sign, x, y + 5, anchor=MIDDLE)
+    )
 
 
 def _text(text: str, x: float, y: float, kind: str = "", anchor: str = "") -> str:
@@ -161,39 +216,22 @@ def _text(text: str, x: float, y: float, kind: str = "", anchor: str = "") -> st
 
 
 def _barred(text: str) -> str:
-    """Escaped, with the bar of an adjoint drawn over the whole of a longer name."""
+    """Escaped, and adjoints with their bar."""
+
     def over(match: re.Match) -> str:
         name = match[1]
-        if re.fullmatch(r"\w[₀-₉]*", name):
-            return name[0] + BAR + name[1:]
+        if re.fullmatch(r"[^\W\d_][₀-₉]*", name):
+            return f"{name[0]}\u0304{name[1:]}"
         return f'<tspan class="o">{name}</tspan>'
 
-    return re.sub(rf"([\w.:/₀-₉]+){BAR}", over, html.escape(text))
+    return re.sub(f"{BAR[0]}([^{BAR[1]}]*){BAR[1]}", over, html.escape(text))
 
 
-def _heat(value: list, x: float, y: float) -> str:
-    rows, columns, _, shades, _ = value
-    cell = max(3.0, min(84 / columns, 48 / rows, 20))
-    cells = []
-    for i, shade in enumerate(shades):
-        level = 0 if shade == "?" else ord(shade) - ord("i")
-        kind = "nan" if shade == "?" else "neg" if level < 0 else "pos"
-        opacity = "" if shade == "?" else f' fill-opacity="{abs(level) / 8:.2g}"'
-        if level or shade == "?":
-            cells.append(
-                f'<rect class="{kind}"{opacity} x="{i % columns * cell:.3g}" '
-                f'y="{i // columns * cell:.3g}" width="{cell:.3g}" height="{cell:.3g}"/>'
-            )
-    frame = (
-        f'<rect class="frame" width="{columns * cell:.3g}" height="{rows * cell:.3g}"/>'
-    )
-    return f'<g transform="translate({x} {y})">{"".join(cells)}{frame}</g>'
-
-
-def _chip(text: str, path: str) -> str:
-    """A sign in the middle of an edge."""
+def _chip(said: str, path: str) -> str:
+    """The sign of un-broadcasting, in the middle of an edge."""
     numbers = [float(n) for n in re.findall(r"-?\d+", path)]
     x, y = (numbers[0] + numbers[-2]) / 2, (numbers[1] + numbers[-1]) / 2
-    return f'<circle class="chip" cx="{x}" cy="{y}" r="9"/>' + _text(
-        text, x, y + 5, "a", ' text-anchor="middle"'
+    return (
+        f'<g><title>{html.escape(said)}</title><circle class="chip" cx="{x:.0f}" cy="{y:.0f}" '
+        f'r="10"/>{_text("Σ", x, y + 5, "a", MIDDLE)}</g>'
     )

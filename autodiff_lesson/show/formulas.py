@@ -1,10 +1,20 @@
-"""A rule with this step's names, and with this step's numbers. (Stand-in until explain has both.)"""
+"""A rule as text with a mark for each tensor. (Stand-in until explain has it.)"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+
+
+def mark(i: int) -> str:
+    """Stands for the input or output number ``i`` of the record."""
+    return chr(0xE200 + i)
+
+
+def upstream_mark(j: int) -> str:
+    """Stands for the adjoint of the output number ``j``."""
+    return chr(0xF000 + j)
 
 
 class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
@@ -44,14 +54,15 @@ def _operand(x: Any, strength: int) -> str:
     return f"({x.text})" if x.strength < strength else x.text
 
 
-def applied(record: Any, position: int, upstream: Any, name_of: Any, g_name: str) -> str:
-    """The rule of one input as text, with a name for each tensor."""
+def rule(record: Any, position: int, upstream: Any) -> str:
+    """The rule of one input as text."""
     op = record.op
-    rule = op.rule(position) if hasattr(op, "rule") else None
-    if rule is None or isinstance(record.output, tuple):
-        return f"grad({g_name})"
-    values = [Symbol(name_of(t), 9, t._value) for t in record.inputs]
-    z = Symbol(name_of(record.output), 9, record.output._value)
+    g = upstream_mark(0)
+    found = op.rule(position) if hasattr(op, "rule") else None
+    if found is None or isinstance(record.output, tuple):
+        return f"grad({g})"
+    values = [Symbol(mark(i), 9, t._value) for i, t in enumerate(record.inputs)]
+    z = Symbol(mark(len(record.inputs)), 9, record.output._value)
     with np.errstate(all="ignore"):
-        made = rule(Symbol(g_name, 9, upstream), z, *values, **record.attributes)
+        made = found(Symbol(g, 9, upstream), z, *values, **record.attributes)
     return _operand(made, 0)

@@ -11,22 +11,20 @@ IN_FULL = 4
 """A vector of up to this many numbers is written out."""
 ROWS, COLUMNS = 8, 12
 """A heat map has at most this many cells; a larger array is averaged over blocks."""
-LEVELS = 8
-"""Shades of a heat map to each side of zero; a cell is a letter, 'i' for zero."""
+SHADES = 8
+"""Steps of colour to each side of zero; a cell is a letter, 'a' to 'q', 'i' for zero."""
 
 
 def number(x: Any, digits: int = 4) -> str:
     """A number in few digits, with a true minus sign.
 
-    >>> number(-0.98999), number(3.0), number(True)
-    ('−0.99', '3', 'True')
+    >>> number(-0.98999), number(3.0), number(1e-7), number(True)
+    ('−0.99', '3', '1e−7', 'True')
     """
     if isinstance(x, (bool, np.bool_)):
         return str(bool(x))
-    text = f"{float(x):.{digits}g}"
-    if "e" in text:
-        mantissa, exponent = text.split("e")
-        text = f"{mantissa}e{int(exponent)}"
+    mantissa, _, exponent = f"{float(x):.{digits}g}".partition("e")
+    text = f"{mantissa}e{int(exponent)}" if exponent else mantissa
     return text.replace("-", MINUS)
 
 
@@ -35,31 +33,49 @@ def shape_text(array: Any) -> str:
     return str(tuple(np.shape(array)))
 
 
-def value(array: Any) -> str | list:
-    """What stands for an array in the data of a picture.
+def in_full(array: Any) -> str | None:
+    """A scalar or a short vector as text; None for what is larger.
 
-    Returns:
-        A string for a scalar or a short vector; else a heat map ``[rows, columns, numbers, shades,
-        shape]``: the numbers row by row with spaces between, and one letter per cell for its shade.
+    >>> in_full(np.array([2.0, -5.0])), in_full(np.zeros((3, 3)))
+    ('[2 −5]', None)
     """
     array = np.asarray(array)
     if array.ndim == 0:
         return number(array)
-    if array.ndim == 1 and array.size <= IN_FULL or array.size == 0:
+    if (array.ndim == 1 and array.size <= IN_FULL) or array.size == 0:
         return "[" + " ".join(number(x, 3) for x in array.reshape(-1)) + "]"
+    return None
+
+
+def heat_map(array: Any) -> list:
+    """An array as ``[rows, columns, numbers, shades, shape]``.
+
+    The numbers stand row by row with spaces between; the shades are one letter per cell. Of an
+    array that is larger, each cell is the mean of what it covers.
+    """
+    array = np.asarray(array)
     cells = _blocks(_as_matrix(array))
     numbers = " ".join(number(x, 3) for x in cells.reshape(-1))
-    return [*cells.shape, numbers, _shades(cells), shape_text(array)]
+    averaged = " averaged" if cells.size < array.size else ""
+    return [*cells.shape, numbers, _shades(cells), shape_text(array) + averaged]
+
+
+def span(array: Any) -> str:
+    """A larger array in a few words: smallest and largest number.
+
+    >>> span(np.arange(12.0).reshape(3, 4))
+    '0 … 11'
+    """
+    array = np.asarray(array)
+    return f"{number(array.min(), 3)} … {number(array.max(), 3)}"
 
 
 def _as_matrix(array: np.ndarray) -> np.ndarray:
-    if array.ndim == 1:
-        return array[None].astype(float)
-    return array.reshape(-1, array.shape[-1]).astype(float)
+    array = array.astype(float)
+    return array[None] if array.ndim == 1 else array.reshape(-1, array.shape[-1])
 
 
 def _blocks(matrix: np.ndarray) -> np.ndarray:
-    """At most ROWS x COLUMNS cells, each the mean of what it covers."""
     for axis, most in ((0, ROWS), (1, COLUMNS)):
         length = matrix.shape[axis]
         if length > most:
@@ -71,12 +87,13 @@ def _blocks(matrix: np.ndarray) -> np.ndarray:
 
 
 def _shades(cells: np.ndarray) -> str:
-    """One letter per cell, 'a' (most negative) to 'i' (zero) to 'q' (most positive); '?' for nan."""
+    """'a' is the most negative, 'i' zero, 'q' the most positive; '?' is not a number."""
     finite = cells[np.isfinite(cells)]
     top = np.abs(finite).max() if finite.size else 0.0
-    scaled = np.clip(np.nan_to_num(cells / (top or 1.0), nan=0.0), -1, 1)
-    letters = np.rint(scaled * LEVELS).astype(int)
+    with np.errstate(invalid="ignore"):
+        scaled = np.clip(np.nan_to_num(cells / (top or 1.0), nan=0.0), -1, 1)
+    steps = np.rint(scaled * SHADES).astype(int)
     return "".join(
         "?" if np.isnan(x) else chr(ord("i") + k)
-        for x, k in zip(cells.reshape(-1), letters.reshape(-1), strict=True)
+        for x, k in zip(cells.reshape(-1), steps.reshape(-1), strict=True)
     )

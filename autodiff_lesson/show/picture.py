@@ -1,18 +1,28 @@
 """A tape as a picture's data: what the browser (or a still drawing) shows, frame by frame.
 
 Everything that is shown is made here, every number and every sentence; who draws only plays it. The
-data is plain lists, dicts and strings:
+data is plain lists, dicts and strings, with short keys since a notebook keeps it:
 
-``nodes``   one per tensor: name, value, shape, what it is (see `Node`)
-``ops``     one per record: name, sign, which nodes went in and came out, which line of the code
-``code``    the user's own lines, in blocks
-``view``    where boxes and edges are
-``frames``  what happens, one step after the other: the recording, then the walk backward
+``title``   what is shown
+``code``    blocks of the user's own lines: f file, l number of the first, t lines
+``nodes``   one per tensor: n name, v value, s dtype and shape, k kind (source, watched, constant or
+            made), b the op that made it, t if a target, w why its gradient is None
+``ops``     one per record: n name, g sign, i and o the nodes that went in and came out, c block and
+            line of the code, s the source of a custom gradient
+``groups``  folded runs of ops: n name, a first, b behind the last, v their view, u the view above
+``views``   pictures, see `views`; the first is the whole
+``heat``    heat maps; a value is a text, or the number of one of these
+``frames``  what happens, one after the other: t is start, run (an op runs), seed (the walk begins
+            at a target), add (a contribution) or end; of these: o op, p position of the input,
+            n node, h heading, r rule, q the rule with numbers, c contribution, l and m the
+            un-broadcasting in words and the array before it, z and a the adjoint before and after
 """
 
 from __future__ import annotations
 
+import inspect
 import linecache
+import unicodedata
 from typing import Any
 
 import numpy as np
@@ -23,213 +33,311 @@ from ..recorder import Record
 from ..tape import GradientTape
 from ..tensor import Tensor
 from . import formulas
+from .folding import folded
 from .names import namer
-from .layout import layered
-from .numbers import value
+from .numbers import heat_map, in_full, span
+from .views import views
 
-BAR = "\u0304"
-"""Behind a name: the adjoint of it. Drawn as a bar over the whole name."""
+BAR = "\ue100", "\ue101"
+"""Around a name: the adjoint of it. Drawn as a bar over the whole name."""
 
-SIGNS = {
-    "multiply": "×", "add": "+", "subtract": "−", "divide": "÷", "true_divide": "÷",
-    "negative": "−", "matmul": "@", "pow": "^", "square": "²", "sqrt": "√",
-    "reduce_sum": "Σ", "reduce_mean": "mean", "reduce_max": "max", "reduce_min": "min",
+# the sign of an operation between its inputs, and of one that stands before its input
+INFIX = {"multiply": "×", "add": "+", "subtract": "−", "divide": "÷", "matmul": "@", "pow": "^"}
+SIGNS = INFIX | {
+    "negative": "−", "square": "( )²", "sqrt": "√", "reduce_sum": "Σ", "reduce_mean": "mean",
+    "reduce_max": "max", "reduce_min": "min",
 }  # fmt: skip
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
-CHARACTER, LINE = 8.5, 22  # of the monospaced 14 px text in a box
-HEAT = 84, 48  # a heat map in a box
-SIGN_HEIGHT = 30  # what the sign of the operation takes above its box
+UNFOLDED = 30  # records; more than that are folded
+LIMIT = 20_000  # records
+HEAT_MAPS = 48  # in one picture; further arrays are given by their smallest and largest number
+NAME = 22  # characters of a name in a box
 
 
 class Picture:
     """The data of one picture of a tape; `data` is what goes into the page."""
 
-    def __init__(self, tape: GradientTape, target: Any, sources: Any, output_gradients: Any = None):
+    def __init__(
+        self,
+        tape: GradientTape,
+        target: Any,
+        sources: Any,
+        output_gradients: Any = None,
+        unfolded: int = UNFOLDED,
+    ):
         self.tape = tape
         self.targets = [_tensor(t) for t in nest.flatten(target)] if target is not None else []
         self.sources = nest.flatten(sources) if sources is not None else []
         self.records = tape.records
+        if len(self.records) > LIMIT:
+            raise ValueError(
+                f"this tape holds {len(self.records):,} records; a picture is made of up to "
+                f"{LIMIT:,}. Record fewer turns of the loop, or draw the tape of a part"
+            )
         self.steps = list(tape.walk(self.targets, self.sources, output_gradients))
         self.seeds = _seeds(self.targets, output_gradients)
         self.nodes: list[dict] = []
         self.ops: list[dict] = []
+        self.heat: list[list] = []
         self._index: dict[int, int] = {}
-        self._keep: list[Tensor] = []
+        self._heat_of: dict[bytes, int] = {}
         self._name = namer(tape, self.records)
         self._add_nodes()
         self.code, places = _code(self.records)
         for op, place in zip(self.ops, places, strict=True):
             op["c"] = place
+        self._fold_constants()
         self.frames = self._frames()
-        self._place()
+        layers = {id(t): _layer(v) for v in tape.watched_variables() for t in self._read_as(v)}
+        whole = folded(self.records, {k: n for k, n in layers.items() if n}, unfolded)
+        self.groups, self.views = views(self.nodes, self.ops, self.frames, whole)
 
     # what there is
 
     def _add_nodes(self) -> None:
-        wanted = {id(t) for s in self.sources for t in self.read_as(s)}
+        sources = [t for s in self.sources for t in self._read_as(s)]
         watched = {key for w, _ in self.tape._watched.values() for key in self.tape._keys([w])}
-        for tensor in (t for s in self.sources for t in self.read_as(s)):
+        for tensor in sources:
             self._node(tensor, "source")
         for k, record in enumerate(self.records):
             for t in record.inputs:
-                known = id(t) in wanted
-                kind = "source" if known else "watched" if id(t) in watched else "constant"
-                self._node(t, kind)
+                self._node(t, "watched" if id(t) in watched else "constant")
             for t in record.outputs:
                 self._node(t, "made")
                 self.nodes[self.of(t)]["b"] = k
-            self.ops.append({
-                "n": record.op.name,
-                "g": SIGNS.get(record.op.name, record.op.name),
+            op = {
+                "n": _printable(record.op.name),
+                "g": _printable(SIGNS.get(record.op.name, record.op.name)),
                 "i": [self.of(t) for t in record.inputs],
                 "o": [self.of(t) for t in record.outputs],
-            })  # fmt: skip
+            }
+            if record.op.name in INFIX and len(record.inputs) == 2:
+                op["x"] = INFIX[record.op.name]
+            if hasattr(record.op, "grad"):
+                op["s"] = _source(record.op.grad)
+            self.ops.append(op)
         for t in self.targets:
-            self._node(t, "made")
+            self._node(t, "constant")
             self.nodes[self.of(t)]["t"] = 1
-
-    def read_as(self, source: Any) -> list[Tensor]:
-        """The tensors under which a source stands on the tape: a variable's values, or itself."""
-        if type(source) is Tensor:
-            return [source]
-        return list(self.tape._reads.get(id(source), {}).values()) or [source._tensor]
-
-    def of(self, tensor: Tensor) -> int:
-        return self._index[id(tensor)]
 
     def _node(self, tensor: Tensor, kind: str) -> None:
         if id(tensor) in self._index:
             return
         self._index[id(tensor)] = len(self.nodes)
-        self._keep.append(tensor)
         shape = tuple(tensor.shape)
-        name = "" if kind == "constant" and not shape else self._name(tensor)
-        self.nodes.append({
-            "n": name, "v": value(tensor._value), "k": kind, "b": -1,
-            "s": f"{tensor.dtype.name} {shape}" if shape else "",
-        })  # fmt: skip
+        nameless = kind == "constant" and not shape
+        name = "" if nameless else _printable(self._name(tensor))
+        node = {
+            "n": name if len(name) <= NAME else name[: NAME - 1] + "…",
+            "v": self.value(tensor._value), "k": kind, "b": -1,
+            "s": f"{tensor.dtype.name} {shape}",
+        }  # fmt: skip
+        if len(name) > NAME:
+            node["N"] = name
+        self.nodes.append(node)
+
+    def of(self, tensor: Tensor) -> int:
+        """The number of a tensor's node."""
+        return self._index[id(tensor)]
+
+    def _read_as(self, source: Any) -> list[Tensor]:
+        """The tensors under which a source stands on the tape: a variable's values, or itself."""
+        if type(source) is Tensor:
+            return [source]
+        return list(self.tape._reads.get(id(source), {}).values()) or [source._tensor]
+
+    def _fold_constants(self) -> None:
+        """A plain number beside a sign needs no box of its own: it is written into the sign."""
+        for op in self.ops:
+            if "x" not in op:
+                continue
+            for position, i in enumerate(op["i"]):
+                node = self.nodes[i]
+                if node["k"] == "constant" and not node["n"] and not node.get("t"):
+                    node["h"] = 1
+                    op["g"] = (
+                        f"{node['v']} {op['x']}" if position == 0 else f"{op['x']} {node['v']}"
+                    )
+
+    def value(self, array: Any) -> str | int:
+        """What stands for an array in the data: a text, or the number of a heat map."""
+        text = in_full(array)
+        if text is not None:
+            return text
+        array = np.asarray(array)
+        key = repr((array.shape, array.dtype.str)).encode() + array.tobytes()
+        if key not in self._heat_of:
+            if len(self.heat) >= HEAT_MAPS:
+                return span(array)
+            self._heat_of[key] = len(self.heat)
+            self.heat.append(heat_map(array))
+        return self._heat_of[key]
+
+    def label(self, node: int) -> str:
+        """A name for a node: its own, or its value where it has none."""
+        n = self.nodes[node]
+        return n["n"] or str(n["v"])
 
     # what happens
 
     def _frames(self) -> list[dict]:
         frames: list[dict] = [{"t": "start"}]
         frames += [{"t": "run", "o": k} for k in range(len(self.ops))]
-        adjoint: dict[int, str | list] = {}
+        if not self.targets:
+            return frames
+        adjoint: dict[int, Any] = {}
         for target, seed in zip(self.targets, self.seeds, strict=True):
-            node = self.of(target)
-            adjoint[node] = value(seed)
-            frames.append({"t": "seed", "n": node, "a": adjoint[node]})
-        by_record = {id(r): k for k, r in enumerate(self.records)}
+            if seed is not None:
+                node = self.of(target)
+                frame = {"t": "seed", "n": node}
+                if node in adjoint:
+                    frame["z"] = self.value(adjoint[node])
+                    frame["c"] = self.value(seed)
+                    seed = seed + adjoint[node]
+                adjoint[node] = seed
+                frames.append(frame | {"a": self.value(seed)})
+        number_of = {id(r): k for k, r in enumerate(self.records)}
+        shown = {node: self.value(a) for node, a in adjoint.items()}
         for step in self.steps:
             for c in step.contributions:
-                frames.append(self._contribution(step, c, by_record[id(step.record)], adjoint))
+                frames.append(self._contribution(step, c, number_of[id(step.record)], shown))
+        frames.append(self._end())
         return frames
 
-    def _contribution(self, step: Any, c: Any, k: int, adjoint: dict) -> dict:
+    def _contribution(self, step: Any, c: Any, k: int, adjoint: dict[int, Any]) -> dict:
         record: Record = step.record
         op, node = self.ops[k], self.of(c.tensor)
-        marks = {node: chr(0xE000 + i) for i, node in enumerate(dict.fromkeys(op["i"] + op["o"]))}
-        g = "\uf000"
-        rule = formulas.applied(record, c.position, step.upstream, lambda t: marks[self.of(t)], g)
-        names, tokens = {}, {}
-        for n, mark in marks.items():
-            names[mark] = self.label(n)
-            tokens[mark] = self.nodes[n]["v"]
-        out = op["o"][0]
-        names[g], tokens[g] = self.label(out) + BAR, adjoint.get(out, "?")
+        rule = formulas.rule(record, c.position, step.upstream)
+        names = {formulas.mark(i): self.label(n) for i, n in enumerate(op["i"] + op["o"])}
+        values = {formulas.mark(i): self.nodes[n]["v"] for i, n in enumerate(op["i"] + op["o"])}
+        for j, out in enumerate(op["o"]):
+            names[formulas.upstream_mark(j)] = barred(self.label(out))
+            values[formulas.upstream_mark(j)] = adjoint.get(out, "0")
         frame = {
             "t": "add", "o": k, "p": c.position, "n": node,
-            "h": _headline(record, c.position),
+            "h": _heading(record, c.position),
             "r": "".join(names.get(x, x) for x in rule),
-            "q": _tokens(rule, tokens),
-            "c": value(c.value), "a": value(c.adjoint),
+            "q": _with_values(rule, values),
+            "c": self.value(c.value), "a": self.value(c.adjoint),
         }  # fmt: skip
         if np.shape(c.local) != np.shape(c.value):
-            frame["l"] = _unbroadcast(np.shape(c.local), np.shape(c.value))
-            frame["m"] = value(c.local)
+            frame["l"] = unbroadcast(np.shape(c.local), np.shape(c.value))
+            frame["m"] = self.value(c.local)
         if node in adjoint:
             frame["z"] = adjoint[node]
+        why = self._why(op, c.position, node, "l" in frame)
+        if why:
+            frame["w"] = why
         adjoint[node] = frame["a"]
         return frame
 
-    def label(self, node: int) -> str:
-        n = self.nodes[node]
-        return n["n"] or (n["v"] if isinstance(n["v"], str) else "?")
+    def _why(self, op: dict, position: int, node: int, summed: bool) -> str:
+        name = self.label(node)
+        times = op["i"].count(node)
+        if times > 1:
+            turn = op["i"][:position].count(node)
+            which = "the first of them" if turn == 0 else "the second" if turn == 1 else "the next"
+            count = "twice" if times == 2 else f"{times} times"
+            return f"{name} went into this {op['n']} {count}, so it gets {times} contributions. " \
+                   f"This is {which}."
+        if summed:
+            return f"{name} was repeated on the way forward, so what comes back to each copy " \
+                   "is added up."
+        return ""
 
-    # where it stands
+    def _end(self) -> dict:
+        rows = []
+        for source, gradient in zip(self.sources, self.gradients(), strict=True):
+            node = self.of(self._read_as(source)[0])
+            if gradient is None:
+                self.nodes[node]["w"] = self._why_none(source)
+                rows.append([node, None])
+            else:
+                rows.append([node, self.value(gradient)])
+        return {"t": "end", "e": rows}
 
-    def _place(self) -> None:
-        """One box per tensor; the sign of the operation that made it sits on its upper edge."""
-        widest = {n: [] for n in range(len(self.nodes))}
-        for f in self.frames:
-            if "a" in f and isinstance(f["a"], str):
-                widest[f["n"]].append(f["a"])
-        sizes = []
-        for i, node in enumerate(self.nodes):
-            w, h = _box(node, widest[i])
-            sizes.append((w, h + (SIGN_HEIGHT if node["b"] >= 0 else 0)))
-        edges = [(i, op["o"][0]) for op in self.ops for i in op["i"]]
-        centres, bends, width, height = layered(sizes, edges)
-        boxes = []
-        for (x, y), (w, h), node in zip(centres, sizes, self.nodes, strict=True):
-            own = h - (SIGN_HEIGHT if node["b"] >= 0 else 0)
-            boxes.append([round(x - w / 2), round(y + h / 2 - own), round(w), round(own)])
-        self.view = {
-            "w": round(width), "h": round(height), "x": boxes,
-            "e": [
-                [k, p, _path(boxes[i], boxes[op["o"][0]], p, len(op["i"]), bends[i, op["o"][0]])]
-                for k, op in enumerate(self.ops) for p, i in enumerate(op["i"])
-            ],
-        }  # fmt: skip
+    def _why_none(self, source: Any) -> str:
+        try:
+            from ..explain import why_none
+        except ImportError:
+            return "the target does not depend on it by recorded, differentiable steps."
+        return str(why_none(self.tape, self.targets, source))
 
-    @property
-    def data(self) -> dict:
-        return {
-            "title": self.title, "code": self.code, "nodes": self.nodes, "ops": self.ops,
-            "frames": self.frames, "view": self.view,
-        }  # fmt: skip
-
-    @property
-    def target_names(self) -> str:
-        return ", ".join(self.label(self.of(t)) for t in self.targets)
-
-    def source_name(self, source: Any) -> str:
-        return self.label(self.of(self.read_as(source)[0]))
+    # what it says
 
     def gradients(self) -> list:
         """For each source its gradient as an array, or None."""
+        last: dict[int, Any] = {}
+        for t, seed in zip(self.targets, self.seeds, strict=True):
+            if seed is not None:
+                last[id(t)] = seed + last.get(id(t), 0)
+        last |= {id(c.tensor): c.adjoint for step in self.steps for c in step.contributions}
         found = []
         for source in self.sources:
-            last = {id(t): s for t, s in zip(self.targets, self.seeds, strict=True)}
-            last |= {id(c.tensor): c.adjoint for step in self.steps for c in step.contributions}
-            own = [last[id(t)] for t in self.read_as(source) if id(t) in last]
+            own = [last[id(t)] for t in self._read_as(source) if id(t) in last]
             found.append(sum(own[1:], own[0]) if own else None)
         return found
 
-    def summary(self) -> str:
-        """How many records, and the gradients: what can be checked in a line of text."""
-        count = len(self.records)
-        facts = [f"{count} record{'s' * (count != 1)}"]
-        for source, gradient in zip(self.sources, self.gradients(), strict=True):
-            shown = _plain(gradient)
-            facts.append(f"d{self.target_names}/d{self.source_name(source)} = {shown}")
-        return ", ".join(facts)
+    @property
+    def data(self) -> dict:
+        """Everything, as plain lists and dicts."""
+        return {
+            "title": self.title, "code": self.code, "nodes": self.nodes, "ops": self.ops,
+            "groups": self.groups, "views": self.views, "heat": self.heat, "frames": self.frames,
+        }  # fmt: skip
+
+    def _names_of(self, sources: list) -> list[str]:
+        return [self.label(self.of(self._read_as(s)[0])) for s in sources]
 
     @property
     def title(self) -> str:
-        sources = ", ".join(map(self.source_name, self.sources))
-        return f"Backward pass of {self.target_names} with respect to {sources}"
+        """What is shown, in a line."""
+        if not self.targets:
+            return f"{_count(len(self.records))} on the tape"
+        targets = _listed([self.label(self.of(t)) for t in self.targets])
+        return f"Backward pass of {targets} with respect to {_listed(self._names_of(self.sources))}"
+
+    def summary(self) -> str:
+        """How many records, and the gradients: what can be checked in a line of text."""
+        facts = [_count(len(self.records))]
+        target = "+".join(self.label(self.of(t)) for t in self.targets)
+        target = target if len(self.targets) < 2 else f"({target})"
+        for name, gradient in zip(self._names_of(self.sources), self.gradients(), strict=True):
+            facts.append(f"d{target}/d{name} = {_plain(gradient)}")
+        return ", ".join(facts)
 
 
-def _plain(gradient: Any) -> str:
-    """A gradient as it stands in a repr: scalars and short vectors in full, else the shape."""
-    if gradient is None:
-        return "None"
-    if np.size(gradient) <= 6 and np.ndim(gradient) <= 1:
-        rounded = np.round(np.asarray(gradient, float), 4) + 0.0
-        return str(rounded.tolist())
-    return f"array of shape {np.shape(gradient)}"
+def barred(name: str) -> str:
+    """The adjoint of what is called ``name``."""
+    return f"{BAR[0]}{name}{BAR[1]}"
+
+
+def unbroadcast(wide: tuple, narrow: tuple) -> str:
+    """What un-broadcasting did, in words.
+
+    >>> unbroadcast((64, 16), (16,))
+    'summed over axis 0: (64, 16) → (16,)'
+    """
+    extra = len(wide) - len(narrow)
+    inner = [i for i in range(extra, len(wide)) if narrow[i - extra] == 1 and wide[i] != 1]
+    axes = [*range(extra), *inner]
+    named = "axis" if len(axes) == 1 else "axes"
+    return f"summed over {named} {', '.join(map(str, axes))}: {wide} → {narrow}"
+
+
+def _with_values(rule: str, values: dict[str, Any]) -> list:
+    """A rule with values in place of the names: texts and heat maps, in order."""
+    made: list = [""]
+    for char in rule:
+        piece = values.get(char, char)
+        if not isinstance(piece, str) or not isinstance(made[-1], str):
+            made.append(piece)
+        elif char in values and piece.startswith("−") and made[-1]:
+            made[-1] += f"({piece})"
+        else:
+            made[-1] += piece
+    return [m for m in made if m != ""]
 
 
 def _tensor(x: Any) -> Tensor:
@@ -237,79 +345,101 @@ def _tensor(x: Any) -> Tensor:
 
 
 def _seeds(targets: list[Tensor], given: Any) -> list:
+    """What each target's adjoint begins with; None for whole numbers, which have no gradient."""
     flat = nest.flatten(given) if given is not None else [None] * len(targets)
     return [
-        np.ones(t.shape, t._value.dtype) if g is None else np.asarray(getattr(g, "_value", g))
+        None if t._value.dtype.kind != "f"
+        else np.ones(t.shape, t._value.dtype) if g is None
+        else np.asarray(getattr(g, "_value", g), t._value.dtype)
         for t, g in zip(targets, flat, strict=True)
-    ]
+    ]  # fmt: skip
 
 
-def _headline(record: Record, position: int) -> str:
+def _heading(record: Record, position: int) -> str:
+    name = _printable(record.op.name)
     if len(record.inputs) == 1:
-        return record.op.name
+        return name
     which = ORDINALS[position] if position < len(ORDINALS) else f"{position + 1}th"
-    return f"{record.op.name}, {which} input"
+    return f"{name}, {which} input"
 
 
-def _tokens(rule: str, tokens: dict[str, Any]) -> list:
-    """The rule with this step's numbers in place of the names: texts and heat maps, in order."""
-    made: list = [""]
-    for char in rule:
-        piece = tokens.get(char, char)
-        if isinstance(piece, str) and isinstance(made[-1], str):
-            if char in tokens and piece.startswith("−") and made[-1][-1:] == " ":
-                piece = f"({piece})"
-            made[-1] += piece
-        else:
-            made.append(piece)
-    return [m for m in made if m]
-
-
-def _unbroadcast(wide: tuple, narrow: tuple) -> str:
-    extra = len(wide) - len(narrow)
-    axes = [*range(extra)] + [
-        i for i in range(extra, len(wide)) if narrow[i - extra] == 1 and wide[i] != 1
-    ]
-    named = "axis" if len(axes) == 1 else "axes"
-    return f"summed over {named} {', '.join(map(str, axes))}: {wide} → {narrow}"
-
-
-def _box(node: dict, adjoints: list[str]) -> tuple[float, float]:
-    name, v = node["n"], node["v"]
-    if not isinstance(v, str):
-        text = max(len(name) + 1, len(node["s"]))
-        return max(2 * HEAT[0] + 36, text * CHARACTER + 24), 2 * LINE + HEAT[1] + 18
-    first = f"{name} = {v}" if name else v
-    length = max([len(first), len(node["s"])] + [len(name) + 3 + len(a) for a in adjoints])
-    lines = 1 + bool(node["s"]) + (node["k"] != "constant")
-    return max(length * CHARACTER + 24, 64), lines * LINE + 14
-
-
-def _path(a: list, b: list, position: int, count: int, bends: list) -> str:
-    """A curve from the lower edge of box a to the sign above box b."""
-    x0, y0 = a[0] + a[2] / 2, a[1] + a[3]
-    spread = (position - (count - 1) / 2) * 22
-    x0 += spread * 0.8
-    x1, y1 = b[0] + b[2] / 2 + max(-14, min(14, spread * 0.7)), b[1] - SIGN_HEIGHT + 4
-    points = [(x0, y0), *bends, (x1, y1)]
-    text = f"M{x0:.0f} {y0:.0f}"
-    for (xa, ya), (xb, yb) in zip(points, points[1:]):
-        half = (yb - ya) / 2
-        text += f"C{xa:.0f} {ya + half:.0f} {xb:.0f} {yb - half:.0f} {xb:.0f} {yb:.0f}"
-    return text
+def _source(function: Any) -> dict | None:
+    """The lines of a user's function, without their indentation."""
+    try:
+        lines, first = inspect.getsourcelines(function)
+    except (OSError, TypeError):
+        return None
+    text = inspect.cleandoc("\n" + "".join(lines)).split("\n")[:12]
+    return {"l": first, "t": [_printable(line.expandtabs(4)) for line in text]}
 
 
 def _code(records: list[Record]) -> tuple[list[dict], list[list[int]]]:
-    """The user's lines from the first to the last that recorded something, for each file."""
+    """The user's lines from the first to the last that recorded something, for each function."""
     places = [r.place for r in records]
-    spans: dict[str, list[int]] = {}
+    spans: dict[tuple, list[int]] = {}
     for p in places:
-        span = spans.setdefault(p.filename, [p.line, p.line])
+        span = spans.setdefault((p.filename, p.function), [p.line, p.line])
         span[0], span[1] = min(span[0], p.line), max(span[1], p.line)
     blocks, number_of = [], {}
-    for filename, (first, last) in spans.items():
-        first = max(1, first - 3)
+    for (filename, function), (first, last) in spans.items():
+        first = _beginning(filename, first, function)
         lines = [linecache.getline(filename, n).rstrip() for n in range(first, last + 1)]
-        number_of[filename] = (len(blocks), first)
-        blocks.append({"f": display_name(filename), "l": first, "t": lines})
-    return blocks, [[number_of[p.filename][0], p.line - number_of[p.filename][1]] for p in places]
+        number_of[filename, function] = (len(blocks), first)
+        lines = [_printable(line.expandtabs(4))[:300] for line in lines]
+        blocks.append({"f": display_name(filename), "l": first, "t": _dedented(lines)})
+    found = [(number_of[p.filename, p.function], p.line) for p in places]
+    return blocks, [[block, line - first] for (block, first), line in found]
+
+
+def _beginning(filename: str, line: int, function: str) -> int:
+    """A few lines more: up to the `with` or the `def` above, no further than the last empty line."""
+    first = line
+    for n in range(line - 1, max(0, line - 8), -1):
+        text = linecache.getline(filename, n).strip()
+        if not text:
+            break
+        first = n
+        if text.startswith(("def ", "class ")):
+            break
+    return first
+
+
+def _dedented(lines: list[str]) -> list[str]:
+    indents = [len(line) - len(line.lstrip()) for line in lines if line.strip()]
+    cut = min(indents, default=0)
+    return [line[cut:] for line in lines]
+
+
+def _printable(text: str) -> str:
+    """Text in which nothing acts: control, direction and private characters as their codes."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        f"\\u{ord(c):04x}" if unicodedata.category(c) in ("Cc", "Cf", "Co", "Cs") else c
+        for c in text
+    )
+
+
+def _layer(variable: Any) -> str:
+    """The layer that a variable's name speaks of: 'dense_1' of 'dense_1/kernel:0'."""
+    return variable.name.rpartition("/")[0]
+
+
+def _count(records: int) -> str:
+    return f"{records:,} record{'s' * (records != 1)}"
+
+
+def _listed(names: list[str]) -> str:
+    """Names in a row; of many, the first few and how many more."""
+    if len(names) > 4:
+        names = [*names[:3], f"{len(names) - 3} more"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _plain(gradient: Any) -> str:
+    """A gradient as it stands in a repr: scalars and short vectors in full, else the shape."""
+    if gradient is None:
+        return "None"
+    if np.size(gradient) <= 6 and np.ndim(gradient) <= 1:
+        return str((np.round(np.asarray(gradient, float), 4) + 0.0).tolist())
+    return f"array of shape {np.shape(gradient)}"

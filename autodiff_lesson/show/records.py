@@ -9,8 +9,8 @@ import numpy as np
 
 from ..recorder import Exit, Record
 from ..tensor import Tensor
-from .numbers import number, shape_text, value
-from .picture import namer
+from .names import namer
+from .numbers import in_full, number, shape_text, span
 
 MOST = 200  # rows; of a longer tape the middle is left out
 
@@ -102,8 +102,5 @@ class TapeTable:
 
 def _short(tensor: Tensor) -> str:
     """A value in a table: in full if it is short, else its range."""
-    shown = value(tensor._value)
-    if isinstance(shown, str):
-        return shown
-    array = np.asarray(tensor._value)
-    return f"{number(array.min(), 3)} … {number(array.max(), 3)}, mean {number(array.mean(), 3)}"
+    value = tensor._value
+    return in_full(value) or f"{span(value)}, mean {number(np.mean(value), 3)}"

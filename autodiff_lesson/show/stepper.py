@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import html
 import json
 import uuid
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,20 @@ from .drawing import data_url
 from .picture import Picture
 
 _HERE = Path(__file__).parent
+_PACKED = 6_000  # characters of data from which on it is compressed
+_STILL = 27_000  # characters of a still picture at most: 20 kB as base64 writes them
 
 
-def backward(tape: Any, target: Any, sources: Any, output_gradients: Any = None) -> BackwardPass:
+def backward(
+    tape: Any,
+    target: Any,
+    sources: Any,
+    output_gradients: Any = None,
+    *,
+    quiz: bool = False,
+    step: int = 0,
+    live: bool = False,
+) -> Any:
     """Step through the backward pass of ``target``: line by line, record by record.
 
     Looking is free: the tape may be asked for its gradient before and after.
@@ -34,24 +47,34 @@ def backward(tape: Any, target: Any, sources: Any, output_gradients: Any = None)
         target: a tensor, or a nest of them, as for `GradientTape.gradient`.
         sources: tensors or variables, or a nest of them.
         output_gradients: what to start with in place of ones.
+        quiz: ask for each gradient before it is shown.
+        step: the step to begin with; -1 is the last.
+        live: return an ipywidgets widget, with the traits ``step`` and ``playing`` and a method
+            ``show``; else something that needs no kernel once it is shown.
 
     Returns:
-        Something that a notebook shows as an animated picture, also after its kernel is gone.
+        What a notebook shows as a moving picture.
     """
-    return BackwardPass(Picture(tape, target, sources, output_gradients))
+    picture = Picture(tape, target, sources, output_gradients)
+    if live:
+        return _live_class()(picture, quiz=quiz, step=step)
+    return BackwardPass(picture, quiz=quiz, step=step)
 
 
 class BackwardPass:
     """A backward pass to step through; shown by being the last line of a cell."""
 
-    def __init__(self, picture: Picture):
+    def __init__(self, picture: Picture, quiz: bool = False, step: int = 0):
         self.picture = picture
+        self.quiz = quiz
+        self.step = step
 
     def __repr__(self) -> str:
         return f"<BackwardPass: {self.picture.summary()}>"
 
     def _repr_html_(self) -> str:
-        return page(self.picture.data, data_url(self.picture))
+        state = {"data": self.picture.data, "step": self.step, "quiz": self.quiz}
+        return page(state, still(self.picture), self.picture.title)
 
 
 @functools.cache
@@ -59,35 +82,82 @@ def module() -> str:
     """The text of the stepper's ES module, with its style sheet inside."""
     script = (_HERE / "backward.js").read_text(encoding="utf-8")
     style = (_HERE / "backward.css").read_text(encoding="utf-8")
-    return script.replace('"/* backward.css */"', json.dumps(style))
+    return script.replace('"/* backward.css */"', json.dumps(style, ensure_ascii=False))
 
 
-def page(data: dict, fallback: str = "") -> str:
+def still(picture: Picture) -> str:
+    """The address of a still picture, for where no scripts run; '' if it would be too large."""
+    address = data_url(picture)
+    return address if len(address) <= _STILL else ""
+
+
+def page(state: dict, image: str, title: str) -> str:
     """The stepper as HTML that needs no kernel and no network: module, data and a still picture."""
     key = uuid.uuid4().hex[:12]
-    # in a script element only `</` and `<!--` could end it or confuse
-    payload = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     script = module().replace("export default { render };", "").replace("</", "<\\/")
-    alt = html.escape(data["title"])
+    alt = html.escape(title)
+    picture = f'<img alt="{alt}" src="{image}">' if image else alt
     return (
-        f'<div data-autodiff="{key}"><img alt="{alt}" src="{fallback}"></div>'
-        f'<script type="module">{script}\n'
-        f"const data = {payload};\n"
-        f"{_SHIM.replace('KEY', key)}</script>"
+        f'<div data-autodiff="{key}">{picture}</div>'
+        f'<script type="module">{script}\n{_SHIM}\nhost("{key}", {_literal(state)});</script>'
     )
+
+
+def _literal(state: dict) -> str:
+    """The state as a JavaScript value in which nothing can end the script; packed if it is long."""
+    text = json.dumps(state, ensure_ascii=False, separators=(",", ":"))
+    if len(text) <= _PACKED:
+        return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    packed = base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+    return f'"{packed}"'
 
 
 # What anywidget's model does, without a kernel behind it.
 _SHIM = """
-for (const el of document.querySelectorAll('[data-autodiff="KEY"]')) {
-  if (el.shadowRoot) continue;
-  const state = { data, step: 0, playing: false }, heard = {};
-  const model = {
-    get: (name) => state[name],
-    set: (name, value) => { state[name] = value; },
-    on: (event, act) => { (heard[event] ??= []).push(act); },
-    save_changes: () => {},
-  };
-  render({ model, el });
-}
-"""
+async function host(key, state) {
+  if (typeof state === "string") {
+    const packed = Uint8Array.from(atob(state), (c) => c.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+    state = await new Response(stream).json();
+  }
+  for (const el of document.querySelectorAll(`[data-autodiff="${key}"]`)) {
+    if (el.shadowRoot) continue;
+    const own = { playing: false, ...state };
+    render({ el, model: {
+      get: (name) => own[name], set: (name, value) => { own[name] = value; },
+      on() {}, off() {}, save_changes() {},
+    } });
+  }
+}"""
+
+
+@functools.cache
+def _live_class() -> type:
+    """The widget's class, made when the first one is wanted: ipywidgets loads slowly."""
+    import anywidget
+    import traitlets
+
+    class LiveBackwardPass(anywidget.AnyWidget):
+        """A backward pass to step through beside other controls."""
+
+        _esm = module()
+        data = traitlets.Dict().tag(sync=True)
+        step = traitlets.Int(0).tag(sync=True)
+        playing = traitlets.Bool(False).tag(sync=True)
+        quiz = traitlets.Bool(False).tag(sync=True)
+
+        def __init__(self, picture: Picture, **traits: Any):
+            self.picture = picture
+            super().__init__(data=picture.data, **traits)
+
+        def show(
+            self, tape: Any, target: Any, sources: Any, output_gradients: Any = None
+        ) -> None:
+            """Show another recording in the same place, at the same step."""
+            self.picture = Picture(tape, target, sources, output_gradients)
+            self.data = self.picture.data
+
+        def __repr__(self) -> str:
+            return f"<BackwardPass: {self.picture.summary()}>"
+
+    return LiveBackwardPass

@@ -1,0 +1,102 @@
+"""Folding a long recording: what belongs together is one box, and opens into a picture of its own.
+
+A recording is cut where a loop turns and where another layer's variables come in. Pieces of a list
+in which everything comes before what is made of it can be drawn as boxes without making a cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ..recorder import Record
+
+MOST = 24
+"""Boxes in one picture, about."""
+
+
+class Piece(NamedTuple):
+    """A run of records, from ``start`` up to but not with ``end``."""
+
+    start: int
+    end: int
+    name: str
+    parts: list[Piece]
+    """What it is made of; empty if it is made of its records."""
+
+
+def folded(records: Sequence[Record], layers: dict[int, str], most: int) -> Piece:
+    """The whole recording as a piece; flat if it has no more than ``most`` records.
+
+    Args:
+        records: in the order in which they ran.
+        layers: the layer whose variable a tensor is, by the tensor's id.
+        most: how many records may stay unfolded.
+    """
+    whole = Piece(0, len(records), "", [])
+    if len(records) <= most:
+        return whole
+    pieces = _cut(records, layers)
+    return whole._replace(parts=_bundled(pieces))
+
+
+def _cut(records: Sequence[Record], layers: dict[int, str]) -> list[Piece]:
+    """At the turns of loops and at the borders of layers; what is still long, evenly."""
+    starts, names = [0], [""]
+    layer, turn = "", 1
+    before: Any = None
+    for k, record in enumerate(records):
+        here = next((layers[id(t)] for t in record.inputs if id(t) in layers), layer)
+        turned = (
+            before is not None
+            and record.code is before.code
+            and record.instruction <= before.instruction
+            and here == layer
+            and not here
+        )
+        if turned:
+            turn += 1
+        if turned or here != layer:
+            starts.append(k)
+            names.append(f"turn {turn}" if turned else here)
+            if turned and len(names) > 1 and names[-2] == "":
+                names[-2] = f"turn {turn - 1}"
+            layer = here
+        before = record
+    ends = [*starts[1:], len(records)]
+    pieces = [
+        Piece(a, b, name, []) for a, b, name in zip(starts, ends, names, strict=True) if a < b
+    ]
+    return [part for piece in pieces for part in _even(piece)]
+
+
+def _even(piece: Piece) -> list[Piece]:
+    """A piece that is too long for one picture, in even parts."""
+    length = piece.end - piece.start
+    if length <= MOST or len(piece.name.split()) > 2:
+        return [piece]
+    count = -(-length // MOST)
+    cuts = [piece.start + length * i // count for i in range(count + 1)]
+    return [
+        Piece(a, b, piece.name and f"{piece.name}, part {i}", [])
+        for i, (a, b) in enumerate(zip(cuts, cuts[1:]), 1)
+    ]
+
+
+def _bundled(pieces: list[Piece]) -> list[Piece]:
+    """At most MOST boxes: neighbours are put together, and again, until they are that few."""
+    if len(pieces) <= MOST:
+        return pieces
+    size = -(-len(pieces) // MOST)
+    groups = [pieces[i : i + size] for i in range(0, len(pieces), size)]
+    return [_together(group) for group in groups]
+
+
+def _together(group: list[Piece]) -> Piece:
+    start, end = group[0].start, group[-1].end
+    first, last = group[0].name, group[-1].name
+    turns = first.split()[-1], last.split()[-1] if last else ""
+    named = first.startswith("turn ") and last.startswith("turn ")
+    name = f"turns {turns[0]}–{turns[1]}" if named else f"records {start + 1}–{end}"
+    small = end - start <= MOST
+    return Piece(start, end, name, [] if small else _bundled(group))

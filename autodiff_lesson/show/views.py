@@ -1,0 +1,206 @@
+"""The pictures of a recording: boxes and edges, for the whole and for each folded part.
+
+A view is ``w`` and ``h``, its ``items`` and its ``edges``. An item is ``[kind, number, x, y, w, h]``:
+a node (kind 'n'), an op with several outputs (kind 'o'), or a folded group (kind 'g'). The sign of
+an op with one output sits on the upper edge of that output's box. An edge is ``[op, position,
+path]``, or, from or to a group, ``[-1, from item, path, to item]``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .folding import Piece
+from .layout import Layout, layered
+
+CHARACTER = 8.5  # width of one, of the monospaced 14 px text in a box
+LINE = 23
+HEAT = 64, 44  # a heat map in a box
+SIGN = 32  # what the sign of the operation takes above its box
+Item = tuple[str, int]
+
+
+def views(
+    nodes: list[dict], ops: list[dict], frames: list[dict], whole: Piece
+) -> tuple[list[dict], list[dict]]:
+    """All groups, and all views: the whole first, then one for each group."""
+    groups: list[dict] = []
+    made: list[dict] = []
+    maker = _Maker(nodes, ops, frames)
+
+    def add(piece: Piece, above: int) -> int:
+        number = len(made)
+        made.append({})
+        numbers = []
+        for part in piece.parts:
+            group = {"n": part.name, "a": part.start, "b": part.end, "u": number}
+            numbers.append(len(groups))
+            groups.append(group)
+            group["v"] = add(part, number)
+            group["n"] = group["n"] or f"records {part.start + 1}–{part.end}"
+        made[number] = maker.view(piece, numbers, groups)
+        return number
+
+    add(whole, 0)
+    return groups, made
+
+
+class _Maker:
+    def __init__(self, nodes: list[dict], ops: list[dict], frames: list[dict]):
+        self.nodes, self.ops = nodes, ops
+        self.used: list[list[int]] = [[] for _ in nodes]
+        for k, op in enumerate(ops):
+            for i in op["i"]:
+                self.used[i].append(k)
+        self.longest = [0] * len(nodes)
+        for f in frames:
+            if "a" in f and isinstance(f["a"], str):
+                self.longest[f["n"]] = max(self.longest[f["n"]], len(f["a"]))
+
+    def view(self, piece: Piece, numbers: list[int], groups: list[dict]) -> dict:
+        """The picture of one piece, its parts folded."""
+        items: dict[Item, int] = {}
+        owner: dict[int, Item] = {}  # the item that shows an op
+        for g in numbers:
+            owner.update(dict.fromkeys(range(groups[g]["a"], groups[g]["b"]), ("g", g)))
+        for k in range(piece.start, piece.end):
+            several = len(self.ops[k]["o"]) > 1
+            owner.setdefault(k, ("o", k) if several else ("n", self.ops[k]["o"][0]))
+        for node in self._leaves(piece, owner):
+            items.setdefault(("n", node), len(items))
+        edges: list[tuple] = []
+        for k in range(piece.start, piece.end):
+            end = owner[k]
+            items.setdefault(end, len(items))
+            op = self.ops[k]
+            for position, i in enumerate(op["i"]):
+                made = self.nodes[i]["b"]
+                start = ("n", i)
+                if made in owner and owner[made][0] == "g":
+                    start = owner[made]
+                if start != end and start in items:
+                    plain = start[0] == "n" and end[0] != "g"
+                    edges.append((start, end, k if plain else -1, position))
+            if end[0] == "o":
+                for j, out in enumerate(op["o"]):
+                    items.setdefault(("n", out), len(items))
+                    edges.append((end, ("n", out), k, -1 - j))
+        return self._placed(items, _once(edges), groups, piece)
+
+    def _leaves(self, piece: Piece, owner: dict[int, Item]) -> list[int]:
+        """What comes from outside and is shown: not what only one folded group uses."""
+        found = []
+        for k in range(piece.start, piece.end):
+            for i in self.ops[k]["i"]:
+                node = self.nodes[i]
+                if piece.start <= node["b"] < piece.end or node.get("h"):
+                    continue
+                users = {owner[u] for u in self.used[i] if u in owner}
+                if len(users) > 1 or owner[k][0] != "g":
+                    found.append(i)
+        if piece.start == 0 and piece.end == len(self.ops):
+            found += [i for i, n in enumerate(self.nodes) if n["b"] < 0 and not self.used[i]]
+        return found
+
+    def _placed(
+        self, items: dict[Item, int], edges: list[tuple], groups: list[dict], piece: Piece
+    ) -> dict:
+        sizes = [self._size(item, groups) for item in items]
+        signs = [self._has_sign(item, piece) for item in items]
+        full = [(w, h + SIGN * s) for (w, h), s in zip(sizes, signs, strict=True)]
+        pairs = [(items[a], items[b]) for a, b, _, _ in edges]
+        layout = layered(full, pairs)
+        boxes = []
+        for (kind, i), (x, y), (w, h), (_, tall) in zip(
+            items, layout.centres, sizes, full, strict=True
+        ):
+            boxes.append([kind, i, round(x - w / 2), round(y + tall / 2 - h), round(w), round(h)])
+        drawn = []
+        for (a, b, op, position), pair in zip(edges, pairs, strict=True):
+            path = self._path(boxes, signs, pair, op, position, layout)
+            drawn.append([op, position, path] if op >= 0 else [-1, items[a], path, items[b]])
+        return {"w": round(layout.width), "h": round(layout.height), "items": boxes,
+                "edges": drawn}  # fmt: skip
+
+    def _has_sign(self, item: Item, piece: Piece) -> bool:
+        if item[0] != "n":
+            return False
+        made = self.nodes[item[1]]["b"]
+        return piece.start <= made < piece.end and len(self.ops[made]["o"]) == 1
+
+    def _size(self, item: Item, groups: list[dict]) -> tuple[float, float]:
+        kind, i = item
+        if kind == "g":
+            group = groups[i]
+            text = max(len(group["n"]), len(_records(group)))
+            return text * CHARACTER + 40, 2 * LINE + 16
+        if kind == "o":
+            return sign_width(self.ops[i]["g"]), 28
+        node = self.nodes[i]
+        w, h = _box(node, self.longest[i])
+        return (max(w, sign_width(self.ops[node["b"]]["g"])) if node["b"] >= 0 else w), h
+
+    def _path(
+        self, boxes: list, signs: list, pair: tuple, op: int, position: int, layout: Layout
+    ) -> str:
+        """A curve from the lower edge of one box to the sign above the other."""
+        _, _, xa, ya, wa, ha = boxes[pair[0]]
+        _, _, xb, yb, wb, _ = boxes[pair[1]]
+        out = inward = 0.0
+        if op >= 0 and position >= 0:
+            shown = [i for i in self.ops[op]["i"] if not self.nodes[i].get("h")]
+            aside = len([i for i in self.ops[op]["i"][:position] if not self.nodes[i].get("h")])
+            aside -= (len(shown) - 1) / 2
+            half = sign_width(self.ops[op]["g"]) / 2 - 4
+            inward = max(-half, min(half, aside * 18))
+            if shown.count(self.ops[op]["i"][position]) > 1:
+                out = max(-wa / 3, min(wa / 3, aside * 26))
+        points = [
+            (xa + wa / 2 + out, ya + ha),
+            *layout.bends.get(pair, []),
+            (xb + wb / 2 + inward, yb - SIGN + 5 if signs[pair[1]] else yb),
+        ]
+        return curve(points)
+
+
+def _box(node: dict, adjoint: int) -> tuple[float, float]:
+    """Width and height; ``adjoint`` is the length of the longest text of its adjoint."""
+    name, v = node["n"], node["v"]
+    if not isinstance(v, str):
+        first = f"{name} {node['s'].partition(' ')[2]}"
+        maps = HEAT[0] * 2 + len(name) * CHARACTER + 20
+        return max(len(first) * CHARACTER, maps) + 24, LINE + HEAT[1] + 18
+    first = f"{name} = {v}" if name else v
+    length = max(len(first), len(name) + 3 + adjoint if adjoint else 0)
+    return max(length * CHARACTER + 24, 56), LINE * (1 + (node["k"] != "constant")) + 12
+
+
+def sign_width(sign: str) -> float:
+    """The width of an operation's sign."""
+    return max(28.0, len(sign) * CHARACTER + 18)
+
+
+def _records(group: dict) -> str:
+    count = group["b"] - group["a"]
+    return f"{count:,} record{'s' * (count != 1)}"
+
+
+def curve(points: list[tuple[float, float]]) -> str:
+    """An SVG path through points from top to bottom, upright at each of them."""
+    text = "M{:.0f} {:.0f}".format(*points[0])
+    for (xa, ya), (xb, yb) in zip(points, points[1:]):
+        middle = (ya + yb) / 2
+        text += f"C{xa:.0f} {middle:.0f} {xb:.0f} {middle:.0f} {xb:.0f} {yb:.0f}"
+    return text
+
+
+def _once(edges: list[tuple]) -> list[tuple]:
+    """Between groups one edge is enough for many."""
+    seen: set = set()
+    kept: list[tuple[Any, ...]] = []
+    for edge in edges:
+        key = edge if edge[2] >= 0 else edge[:2]
+        if key not in seen:
+            seen.add(key)
+            kept.append(edge)
+    return kept
