@@ -90,6 +90,7 @@ class GradientTape(Recorder):
         self._watches_variables = watch_accessed_variables
         self._recording = False
         self._used_at: tuple | None = None
+        self._reset_at: tuple | None = None
         # id -> (what is watched, number of records at that time). The reference is what keeps the
         # id: a freed tensor's id is given to the next one
         self._watched: dict[int, tuple[Any, int]] = {}
@@ -273,6 +274,8 @@ class GradientTape(Recorder):
                 "reset was called outside the tape's `with`: there is nothing to go on recording. "
                 "Make a new tape instead"
             )
+        frame = user_frame()
+        self._reset_at = (frame.f_code, frame.f_lasti)
         self._records.clear()
         self._watched.clear()
         self._reads.clear()
@@ -392,7 +395,7 @@ class GradientTape(Recorder):
                 starts.setdefault(0, set()).add(id(source))
         reached: set[int] = set()
         begins = sorted(starts)
-        for begin, end in zip(begins, [*begins[1:], len(self._records)], strict=True):
+        for begin, end in zip(begins, [*begins, len(self._records)][1:], strict=True):
             reached |= starts[begin]
             for record in self._records[begin:end]:
                 if record.op.rules:
@@ -451,6 +454,8 @@ class GradientTape(Recorder):
                 if all(part is None for part in g):
                     continue
                 adjoints.update((id(o), a) for o, a in zip(output, g, strict=True) if id(o) in keep)
+                if reached.isdisjoint(map(id, output)):  # it ran before its inputs were watched
+                    continue
                 # an output that no gradient came back to counts as one with the gradient 0
                 g = tuple(
                     lift(Tensor(np.zeros_like(o._value))) if part is None else part
@@ -463,6 +468,8 @@ class GradientTape(Recorder):
                     continue
                 if id(output) in keep:
                     adjoints[id(output)] = g
+                if id(output) not in reached:
+                    continue
                 z = lift(output)
             inputs, attributes = record.inputs, record.attributes
             values = [*map(lift, inputs)]
