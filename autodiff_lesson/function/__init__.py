@@ -169,7 +169,7 @@ class Function:
         for name in sorted(kwargs):
             call.key.append((str, name))
             kwargs[name] = call.add(kwargs[name])
-        key = tuple(call.key)
+        key = call.finished()
         failed = False
         for trace in self._by_key.get(key, ()):
             if any(object_() is None for object_ in trace.held):
@@ -218,7 +218,9 @@ class Function:
     # ---------------------------------------------------------------- recording
     def _trace(self, call: Call, key: tuple, args: tuple, kwargs: dict, failed: bool) -> Any:
         heard = bool(thread.active)
-        fresh = [identity(t) if heard else Tensor(t._value) for t in call.tensors]
+        # objects of their own, so that a tensor that is also captured is not taken for an argument
+        own = {id(t): identity(t) if heard else Tensor(t._value) for t in call.tensors}
+        fresh = [own[id(t)] for t in call.tensors]
         tensors = iter(fresh)
         args = tuple(with_tensors(a, tensors) for a in args)
         kwargs = {name: with_tensors(kwargs[name], tensors) for name in sorted(kwargs)}

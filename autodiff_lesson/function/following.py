@@ -136,7 +136,7 @@ def follow(lines: list, op: Primitive, args: tuple, attributes: dict, output: An
     start = len(lines)
     try:
         made = _followed(op.forward, args, attributes)
-    except (Opaque, TypeError, AttributeError):
+    except Exception:  # NumPy wraps Opaque in errors of its own
         made = None
     if type(made) is not Value or type(output) is tuple or not _same(made.array, output):
         del lines[start:]

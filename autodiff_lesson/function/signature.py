@@ -68,7 +68,7 @@ class Call:
             with the same id.
     """
 
-    __slots__ = ("key", "tensors", "held", "paths")
+    __slots__ = ("key", "tensors", "held")
 
     def __init__(self) -> None:
         self.key: list = []
@@ -95,6 +95,14 @@ class Call:
             self.key.append((kind, "object", id(value)))
             self.held.append(value)
         return value
+
+    def finished(self) -> tuple:
+        """The key, once all arguments are in. One tensor handed in twice is a case of its own."""
+        if len(self.tensors) > 1:
+            places = {id(t): i for i, t in enumerate(self.tensors)}
+            if len(places) < len(self.tensors):
+                self.key.append(("same", tuple(places[id(t)] for t in self.tensors)))
+        return tuple(self.key)
 
     def _add_nest(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -162,6 +170,8 @@ def described(part: tuple) -> str:
     """One part of a key in words."""
     if isinstance(part[0], tuple):
         return f"{as_dtype(part[1]).name} {part[0]}"
+    if part[0] == "same":
+        return "one tensor in several places"
     kind = part[0].__name__
     if part[0] in (int, bool, complex):
         return f"Python number {part[1]}"

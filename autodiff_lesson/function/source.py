@@ -73,6 +73,8 @@ class Writer:
         """Arguments, variables and constants get their values and names first."""
         program = self._program
         for slot, name in zip(program.arguments, names, strict=True):
+            if slot in self._values:  # one tensor in two places
+                continue
             value = self._values[slot] = self._value(slot, "argument")
             value.name = self._names.new(name, "x")
         for variable, slot in program.variables:
@@ -156,7 +158,10 @@ class Writer:
             places.append((len(body), step))
         body.append(f"return {self._tuple(self.results)}")
         slots = [*program.arguments, *(slot for _, slot in program.variables)]
-        given = [self._values[slot].name for slot in slots]
+        given = [
+            self._names.new("", "again") if slot in slots[:i] else self._values[slot].name
+            for i, slot in enumerate(slots)
+        ]
         head = [f"# {_comment(part)}" for part in heading.splitlines()]
         head += [f"# {name} = {_shown(v)}" for name, v in self._shown_constants()]
         head.append(f"def {self.name}({', '.join(given)}):")

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import numpy_dtype
 from ..errors import InvalidArgumentError
 from ..primitive import kernel, primitive, tensor_of
 from ..tensor import Tensor, constant
@@ -352,7 +353,7 @@ def one_hot(
     """A 1 at each index, 0 elsewhere, along a new last axis of length ``depth``."""
     if axis not in (None, -1):
         raise InvalidArgumentError("one_hot: only the last axis is built; use tf.transpose")
-    dtype = np.dtype(getattr(dtype, "dtype", dtype))
+    dtype = numpy_dtype(dtype)
     return _one_hot(_indices(indices), depth=int(depth), on=on_value, off=off_value, dtype=dtype)
 
 
