@@ -314,7 +314,7 @@ def _positional_defaults(signature: inspect.Signature) -> tuple:
 
 
 def _no_gap(defaults: tuple) -> bool:
-    return inspect.Parameter.empty not in defaults
+    return all(d is not inspect.Parameter.empty for d in defaults)  # a tensor's == is no bool
 
 
 def _flat_result(name: str, result: Any) -> tuple[Any, list[Tensor]]:
