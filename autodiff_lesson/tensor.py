@@ -89,9 +89,7 @@ class Tensor:
         return len(self._value)
 
     def __format__(self, spec: str) -> str:
-        if not spec:
-            return str(self)
-        left(self, "format")
+        left(self, "format")  # as in TensorFlow, f"{t}" is the bare number and print(t) is not
         return format(self._value[()], spec)
 
     def __str__(self) -> str:
