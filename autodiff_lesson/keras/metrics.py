@@ -50,7 +50,7 @@ class Metric(Module):
         name: str | None = None,
     ) -> Variable:
         """A variable of the state, which `reset_state` sets to zeros."""
-        start = initializers.get(initializer)(shape, dtype or self.dtype)
+        start = initializers.get(initializer or "zeros")(shape, dtype or self.dtype)
         return Variable(start, trainable=False, name=name)
 
     add_weight = add_variable

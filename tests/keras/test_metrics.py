@@ -111,6 +111,22 @@ def test_metrics_do_not_stand_in_the_way_of_a_tape():
     np.testing.assert_array_equal(tape.gradient(y, x), [2, 4])
 
 
+def test_a_function_goes_on_counting():
+    mean, hits = metrics.Mean(), metrics.SparseCategoricalAccuracy()
+
+    @tf.function
+    def step(loss, labels, predictions):
+        hits.update_state(labels, predictions)
+        return mean(loss)
+
+    predictions = tf.constant([[0.9, 0.1], [0.9, 0.1]])
+    for n in range(1, 5):
+        found = step(tf.constant(float(n)), tf.constant([0, n % 2]), predictions)
+    assert float(found) == 2.5 and float(hits.result()) == 0.75
+    mean.reset_state()
+    assert float(step(tf.constant(7.0), tf.constant([0, 0]), predictions)) == 7.0
+
+
 def test_a_metric_of_ones_own_and_a_function():
     class Hits(metrics.Metric):
         def __init__(self, name="hits", **kwargs):

@@ -189,6 +189,37 @@ def test_the_same_path_whether_or_not_somebody_listens(name):
     np.testing.assert_array_equal(heard, walk(make(), steps=5, dtype=np.float32))
 
 
+@pytest.mark.parametrize("name", RULES)
+def test_the_same_path_when_the_step_is_a_function(name):
+    make, _ = RULES[name]
+    optimizer, x = make(), tf.Variable(START, dtype=tf.float32)
+
+    @tf.function
+    def step(g):
+        optimizer.apply([g], [x])
+
+    for t in range(8):
+        step(tf.constant(slope(x.numpy().astype(np.float64), t), tf.float32))
+    assert int(optimizer.iterations) == 8
+    np.testing.assert_allclose(x, walk(make(), steps=8, dtype=np.float32)[-1], rtol=1e-6)
+
+
+def _stepper(optimizer, x):
+    return tf.function(lambda g: optimizer.apply([g], [x]))
+
+
+def test_a_function_sees_the_learning_rate_and_the_schedule_of_now():
+    for optimizer in (SGD(0.5), SGD(schedules.ExponentialDecay(0.5, 1, 0.5))):
+        x, path = tf.Variable(0.0), []
+        step = _stepper(optimizer, x)
+        for _ in range(3):
+            step(tf.constant(-1.0))
+            path.append(float(x))
+            if isinstance(optimizer.learning_rate, tf.Variable):
+                optimizer.learning_rate = float(optimizer.learning_rate) / 2
+        assert path == [0.5, 0.75, 0.875]
+
+
 def test_float32_variables_stay_float32_and_near_the_golden_path():
     path = walk(Adam(0.05), dtype=np.float32)
     assert path.dtype == np.float32
