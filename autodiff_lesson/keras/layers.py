@@ -1,0 +1,437 @@
+"""The layers: Dense, Conv2D and what goes between them. Images are (batch, height, width, channels)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidArgumentError
+from ..ops.arithmetic import add, minimum, multiply
+from ..ops.elementwise import cast, leaky_relu, relu, where
+from ..ops.linalg import matmul
+from ..ops.nn import conv2d, max_pool2d
+from ..ops.random import uniform
+from ..ops.reduce import reduce_mean, softmax
+from ..ops.shape import concat, reshape
+from ..tensor import Tensor
+from . import activations, initializers, regularizers
+from .layer import Layer
+from .symbolic import KerasTensor
+
+__all__ = [
+    "Activation",
+    "Add",
+    "Concatenate",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GlobalAveragePooling2D",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "LeakyReLU",
+    "MaxPooling2D",
+    "ReLU",
+    "Reshape",
+    "Softmax",
+]
+
+
+class InputLayer(Layer):
+    """What `Input` makes: it stands at the start of a model, and hands on what it is given."""
+
+    def __init__(
+        self, shape: Any = None, batch_size: int | None = None, dtype: Any = None,
+        name: str | None = None,
+    ):  # fmt: skip
+        super().__init__(name=name)
+        self.batch_shape = (batch_size, *_lengths("shape", shape))
+        self._symbol = KerasTensor(self.batch_shape, dtype or "float32", self.name)
+        self._symbol.source = self
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+    @property
+    def output(self) -> KerasTensor:
+        """The symbolic tensor that it stands for."""
+        return self._symbol
+
+
+def Input(  # noqa: N802  (Keras' name)
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    name: str | None = None,
+) -> KerasTensor:
+    """The start of a model: a symbolic tensor for a batch of examples.
+
+    >>> Input(shape=(32,))
+    <KerasTensor shape=(None, 32), dtype=float32, name=input_layer>
+
+    Args:
+        shape: of one example, without the batch axis; None where a length is not known.
+        batch_size: the length of the batch axis, if it is fixed.
+        dtype: of the numbers; data are cast to it. float32 if not given.
+        name: of the input.
+    """
+    return InputLayer(shape, batch_size, dtype, name).output
+
+
+class Dense(Layer):
+    """``activation(inputs @ kernel + bias)``: every output depends on every input.
+
+    Takes (batch, ..., n) to (batch, ..., units). The kernel has shape (n, units).
+
+    Args:
+        units: how many outputs.
+        activation: a function or its name; none for a linear layer.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.units = _positive("units", units)
+        self.activation = _activation(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.bias = None
+
+    def build(self, input_shape: Any) -> None:
+        _at_least(self, 2, input_shape)
+        self._inputs = _known(self, input_shape, -1)
+        self.kernel = self.add_weight(
+            (self._inputs, self.units), self.kernel_initializer, name="kernel",
+            regularizer=self.kernel_regularizer,
+        )  # fmt: skip
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.units,), self.bias_initializer, name="bias",
+                regularizer=self.bias_regularizer,
+            )  # fmt: skip
+
+    def call(self, inputs: Any) -> Any:
+        shape = inputs._value.shape
+        if shape[-1:] != (self._inputs,) or len(shape) < 2:
+            _refuse_length(self, 2, shape, self._inputs)
+        if inputs._value.dtype is not self._numpy_dtype:
+            inputs = cast(inputs, self._numpy_dtype)
+        outputs = matmul(inputs, self.kernel)
+        if self.bias is not None:
+            outputs = add(outputs, self.bias)
+        return outputs if self.activation is None else self.activation(outputs)
+
+
+class Conv2D(Layer):
+    """Slide ``filters`` small windows over images: (batch, h, w, channels) to (..., filters).
+
+    The kernel has shape (height, width, channels, filters).
+
+    Args:
+        filters: how many outputs at each place.
+        kernel_size: the window, n or (height, width).
+        strides: how far it moves from one place to the next.
+        padding: ``"valid"``: only where the window fits; ``"same"``: zeros are put around the image.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = (1, 1),
+        padding: str = "valid",
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.filters = _positive("filters", filters)
+        self.kernel_size = _pair("kernel_size", kernel_size)
+        self.strides = _pair("strides", strides)
+        self.padding = _padding(padding)
+        self.activation = _activation(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.bias = None
+
+    def build(self, input_shape: Any) -> None:
+        _at_least(self, 4, input_shape)
+        self._inputs = _known(self, input_shape, -1)
+        self.kernel = self.add_weight(
+            (*self.kernel_size, self._inputs, self.filters), self.kernel_initializer,
+            name="kernel", regularizer=self.kernel_regularizer,
+        )  # fmt: skip
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.filters,), self.bias_initializer, name="bias",
+                regularizer=self.bias_regularizer,
+            )  # fmt: skip
+
+    def call(self, inputs: Any) -> Any:
+        shape = inputs._value.shape
+        if len(shape) != 4 or shape[-1] != self._inputs:
+            _refuse_length(self, 4, shape, self._inputs)
+        if inputs._value.dtype is not self._numpy_dtype:
+            inputs = cast(inputs, self._numpy_dtype)
+        outputs = conv2d(inputs, self.kernel, self.strides, self.padding)
+        if self.bias is not None:
+            outputs = add(outputs, self.bias)
+        return outputs if self.activation is None else self.activation(outputs)
+
+
+class MaxPooling2D(Layer):
+    """The largest number of each window, channel by channel: images become smaller.
+
+    Args:
+        pool_size: the window, n or (height, width).
+        strides: how far it moves; as far as it is long if not given.
+        padding: ``"valid"`` or ``"same"``.
+    """
+
+    def __init__(
+        self, pool_size: Any = (2, 2), strides: Any = None, padding: str = "valid", **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.pool_size = _pair("pool_size", pool_size)
+        self.strides = self.pool_size if strides is None else _pair("strides", strides)
+        self.padding = _padding(padding)
+
+    def call(self, inputs: Any) -> Any:
+        _at_least(self, 4, inputs._value.shape)
+        return max_pool2d(inputs, self.pool_size, self.strides, self.padding)
+
+
+class GlobalAveragePooling2D(Layer):
+    """The mean of each channel over the whole image: (batch, h, w, channels) to (batch, channels)."""
+
+    def __init__(self, keepdims: bool = False, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.keepdims = keepdims
+
+    def call(self, inputs: Any) -> Any:
+        _at_least(self, 4, inputs._value.shape)
+        return reduce_mean(inputs, (1, 2), self.keepdims)
+
+
+class Flatten(Layer):
+    """Each example as one row: (batch, a, b, ...) to (batch, a * b * ...)."""
+
+    def call(self, inputs: Any) -> Any:
+        shape = inputs._value.shape
+        return reshape(inputs, (*shape[:1], math.prod(shape[1:])))
+
+
+class Reshape(Layer):
+    """Each example in another shape; one length may be -1."""
+
+    def __init__(self, target_shape: Any, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.target_shape = tuple(target_shape)
+
+    def call(self, inputs: Any) -> Any:
+        shape = inputs._value.shape
+        try:
+            return reshape(inputs, (*shape[:1], *self.target_shape))
+        except InvalidArgumentError:
+            raise ValueError(
+                "The total size of the tensor must be unchanged. Received: "
+                f"input_shape={shape[1:]}, target_shape={self.target_shape}"
+            ) from None
+
+
+class Activation(Layer):
+    """A function of each number: ``Activation("tanh")``."""
+
+    def __init__(self, activation: Any, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def call(self, inputs: Any) -> Any:
+        return self.activation(inputs)
+
+
+class ReLU(Layer):
+    """``max(inputs, 0)``, at most ``max_value``; ``negative_slope * inputs`` where negative."""
+
+    def __init__(
+        self, max_value: float | None = None, negative_slope: float = 0.0, **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.max_value = max_value
+        self.negative_slope = negative_slope
+
+    def call(self, inputs: Any) -> Any:
+        slope = self.negative_slope
+        outputs = leaky_relu(inputs, slope) if slope else relu(inputs)
+        return outputs if self.max_value is None else minimum(outputs, self.max_value)
+
+
+class LeakyReLU(Layer):
+    """The inputs where positive, ``negative_slope`` times them where not (Maas et al. 2013)."""
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.negative_slope = negative_slope
+
+    def call(self, inputs: Any) -> Any:
+        return leaky_relu(inputs, self.negative_slope)
+
+
+class Softmax(Layer):
+    """Numbers as probabilities: positive, with sum 1 along ``axis``."""
+
+    def __init__(self, axis: int = -1, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def call(self, inputs: Any) -> Any:
+        return softmax(inputs, self.axis)
+
+
+class Dropout(Layer):
+    """While training, sets each number to 0 with probability ``rate`` (Srivastava et al. 2014).
+
+    The others are divided by ``1 - rate``, so that the mean stays. Otherwise it does nothing.
+    """
+
+    def __init__(self, rate: float, **kwargs: Any):
+        super().__init__(**kwargs)
+        if not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
+            raise ValueError(
+                "Invalid value received for argument `rate`. Expected a float value between 0 "
+                f"and 1. Received: rate={rate}"
+            )
+        self.rate = rate
+
+    def call(self, inputs: Any, training: Any = False) -> Any:
+        if not training or not self.rate:
+            return inputs
+        if self.rate == 1:
+            return multiply(inputs, 0.0)
+        kept = uniform(inputs._value.shape) >= self.rate  # type: ignore[operator]
+        return where(kept, multiply(inputs, 1.0 / (1.0 - self.rate)), 0.0)
+
+
+class Add(Layer):
+    """The sum of a list of inputs."""
+
+    def call(self, inputs: Any) -> Any:
+        total = _several(self, inputs)[0]
+        for other in inputs[1:]:
+            total = add(total, other)
+        return total
+
+
+class Concatenate(Layer):
+    """A list of inputs, joined along ``axis``."""
+
+    def __init__(self, axis: int = -1, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def call(self, inputs: Any) -> Any:
+        try:
+            return concat(_several(self, inputs), self.axis)
+        except InvalidArgumentError:
+            raise ValueError(
+                "A `Concatenate` layer requires inputs with matching shapes except for the "
+                f"concatenation axis. Received: input_shape={[t._value.shape for t in inputs]}"
+            ) from None
+
+
+# ---------------------------------------------------------------- what the layers check
+def _activation(given: Any) -> Callable | None:
+    """The function, or None for a linear layer: what does nothing is not called."""
+    found = activations.get(given)
+    return None if found is activations.linear else found
+
+
+def _positive(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value <= 0:
+        raise ValueError(
+            f"Received an invalid value for `{name}`, expected a positive integer. "
+            f"Received: {name}={value}"
+        )
+    return int(value)
+
+
+def _pair(name: str, value: Any) -> tuple[int, int]:
+    pair = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
+    if len(pair) != 2:
+        raise ValueError(f"`{name}` is a whole number or a pair of them. Received: {value!r}")
+    return _positive(name, pair[0]), _positive(name, pair[1])
+
+
+def _padding(value: Any) -> str:
+    if str(value).lower() not in ("valid", "same"):
+        raise ValueError(f"`padding` is 'valid' or 'same'. Received: {value!r}")
+    return str(value).lower()
+
+
+def _lengths(name: str, shape: Any) -> tuple:
+    if shape is None:
+        raise ValueError("You must pass a `shape` argument.")
+    if isinstance(shape, int):
+        raise ValueError(f"`{name}` is a tuple of lengths: write {name}=({shape},)")
+    return tuple(n if n is None else int(n) for n in shape)
+
+
+def _known(layer: Layer, shape: tuple, axis: int) -> int:
+    if shape[axis] is None:
+        raise ValueError(
+            f"The last dimension of the inputs to layer {layer.name!r} must be known. It is None: "
+            f"the input shape is {shape}"
+        )
+    return int(shape[axis])
+
+
+def _at_least(layer: Layer, ndim: int, shape: tuple) -> None:
+    if len(shape) < ndim:
+        raise ValueError(
+            f"Input 0 of layer {layer.name!r} is incompatible with the layer: expected "
+            f"min_ndim={ndim}, found ndim={len(shape)}. Full shape received: {shape}. "
+            + ("The first axis is the batch: x[:, np.newaxis] makes n numbers n examples of one"
+               if ndim == 2 else "Images are (batch, height, width, channels)")
+        )  # fmt: skip
+
+
+def _refuse_length(layer: Layer, ndim: int, shape: tuple, length: int) -> None:
+    _at_least(layer, ndim, shape)
+    raise ValueError(
+        f"Input 0 of layer {layer.name!r} is incompatible with the layer: expected axis -1 of "
+        f"input shape to have value {length}, but received input with shape {shape}"
+    )
+
+
+def _several(layer: Layer, inputs: Any) -> list[Tensor]:
+    if not isinstance(inputs, (list, tuple)) or len(inputs) < 2:
+        received = getattr(inputs, "shape", inputs)
+        raise ValueError(
+            f"Layer {layer.name!r} joins a list of at least 2 inputs: write layer([a, b]). "
+            f"Received: {received}"
+        )
+    return list(inputs)

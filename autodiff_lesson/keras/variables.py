@@ -1,0 +1,55 @@
+"""A layer's variable: a `Variable` that knows which layer it belongs to, printed as Keras does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from ..variable import Variable
+
+
+class KerasVariable(Variable):
+    """A weight of a layer; ``path`` says whose it is, ``dense/kernel`` for instance.
+
+    >>> KerasVariable([1.0, 2.0], name="bias", owner="dense")
+    <Variable path=dense/bias, shape=(2,), dtype=float32, value=[1. 2.]>
+    """
+
+    def __init__(
+        self,
+        initial_value: Any,
+        trainable: bool = True,
+        dtype: Any = None,
+        name: str | None = None,
+        owner: str = "",
+        regularizer: Any = None,
+    ):
+        super().__init__(initial_value, trainable=trainable, dtype=dtype, name=name)
+        self.path = f"{owner}/{self._name}" if owner else self._name
+        self.regularizer = regularizer
+
+    @property
+    def name(self) -> str:
+        """The name within its layer: ``kernel``."""
+        return self._name
+
+    def __repr__(self) -> str:
+        return (
+            f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype.name}, "
+            f"value={self._tensor._value}>"
+        )
+
+
+_used: Counter[str] = Counter()
+
+
+def unique_name(base: str) -> str:
+    """``dense`` the first time, then ``dense_1``, ``dense_2``."""
+    count = _used[base]
+    _used[base] += 1
+    return f"{base}_{count}" if count else base
+
+
+def forget_names() -> None:
+    """Start counting anew: the next Dense layer is called ``dense`` again."""
+    _used.clear()
