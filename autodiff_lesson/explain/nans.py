@@ -1,0 +1,168 @@
+"""Where a NaN or an infinity was born: on the way forward, and on the way back."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..lines import Place, user_frame
+from ..recorder import silence
+from .formula import adjoint
+from .naming import names
+
+
+class Birth(NamedTuple):
+    """One place where numbers that were finite stopped being so."""
+
+    op: str
+    place: Place
+    what: str
+    """The sentence, with the values of one element for which it happened."""
+
+
+class NanReport:
+    """What `find_nan` found; false if everything is finite. Prints as a few sentences.
+
+    Attributes:
+        forward: the first operation that made a NaN or an infinity of finite numbers, or None.
+        backward: the first backward rule, from the target on, that did, or None.
+        inputs: the names of what was not finite from the start.
+    """
+
+    def __init__(self, forward: Birth | None, backward: Birth | None, inputs: list[str]):
+        self.forward = forward
+        self.backward = backward
+        self.inputs = inputs
+
+    def __bool__(self) -> bool:
+        return bool(self.forward or self.backward or self.inputs)
+
+    def __repr__(self) -> str:
+        lines = [f"{name} holds NaN or infinity from the start." for name in self.inputs]
+        lines += [birth.what for birth in (self.forward, self.backward) if birth]
+        return "\n".join(lines) or "Every number is finite, forward and backward."
+
+
+def find_nan(tape: Any, target: Any) -> NanReport:
+    """Find the operation and the line where the first NaN or infinity came up.
+
+    Looks at the values that the tape recorded, in order, then walks backward from ``target`` to
+    everything that is watched. Looking does not use the tape up.
+
+    >>> import autodiff_lesson as tf
+    >>> x = tf.constant([4.0, 0.0])
+    >>> with tf.GradientTape() as tape:
+    ...     tape.watch(x)
+    ...     y = tf.reduce_sum(tf.sqrt(x))
+    >>> find_nan(tape, y).backward.op
+    'sqrt'
+    """
+    called = names(tape, user_frame())
+    with silence(), np.errstate(all="ignore"):
+        made = {id(t) for r in tape._records for t in r.outputs}
+        begins = {id(t): t for r in tape._records for t in r.inputs if id(t) not in made}
+        bad = [called[key] for key, t in begins.items() if not _finite(t._value)]
+        return NanReport(_forward(tape, called), _backward(tape, target, called), bad)
+
+
+def _forward(tape: Any, called: dict[int, str]) -> Birth | None:
+    for record in tape._records:
+        bad = next((t for t in record.outputs if not _finite(t._value)), None)
+        if bad is None or not all(_finite(t._value) for t in record.inputs):
+            continue
+        where = _first(bad._value)
+        inputs = ", ".join(
+            f"{called[id(t)]} = {_at(t._value, where, bad._value.shape)}"
+            for t in {id(t): t for t in record.inputs}.values()
+        )
+        return Birth(
+            record.op.name,
+            record.place,
+            (
+                f"Forward: {record.op.name} in {_line(record)} gave {_at(bad._value, where)} for "
+                f"{called[id(bad)]}{_index(where)}, from {inputs}."
+            ),
+        )
+    return None
+
+
+def _backward(tape: Any, target: Any, called: dict[int, str]) -> Birth | None:
+    sources = [w for w, _ in tape._watched.values()]
+    for step in tape.walk(target, sources):
+        upstream = step.upstream if type(step.upstream) is tuple else (step.upstream,)
+        if not all(_finite(g) for g in upstream if g is not None):
+            continue
+        for given in step.contributions:
+            if not _finite(given.local):
+                return _born(step, given, called)
+            if not _finite(given.adjoint):
+                return Birth(
+                    step.record.op.name,
+                    step.record.place,
+                    (
+                        f"Backward: adding up {adjoint(called[id(given.tensor)])} at "
+                        f"{_line(step.record)} left the range of {given.adjoint.dtype.name}."
+                    ),
+                )
+    return None
+
+
+def _born(step: Any, given: Any, called: dict[int, str]) -> Birth:
+    record, name = step.record, called[id(given.tensor)]
+    where = _first(given.local)
+    values = ", ".join(
+        f"{called[id(t)]} = {_at(t._value, where, given.local.shape)}"
+        for t in {id(t): t for t in (*record.inputs, *record.outputs)}.values()
+    )
+    g = step.upstream
+    slope = ""
+    if type(g) is not tuple and g.shape == given.local.shape:
+        local = _local(record, given.position, g)
+        if local is not None:
+            slope = (
+                f" its derivative by {name} is {_at(local, where)}, and {_at(g, where)} (upstream) "
+                f"times that is {_at(given.local, where)}"
+            )
+    slope = slope or f" its rule gave {_at(given.local, where)}"
+    return Birth(
+        record.op.name,
+        record.place,
+        (f"Backward: {record.op.name} in {_line(record)}, where {values}{_index(where)}:{slope}."),
+    )
+
+
+def _local(record: Any, position: int, g: Any) -> Any:
+    """The derivative of an op that works number by number: its rule on the upstream gradient 1."""
+    ones = np.ones_like(g)[()]
+    rule = record.op.rules_for(record, ones, lambda t: t._value)[position]
+    values = [t._value for t in record.inputs]
+    found = rule(ones, record.output._value, *values, **record.attributes)
+    return found if np.shape(found) == np.shape(g) else None
+
+
+def _finite(value: Any) -> bool:
+    return value.dtype.kind != "f" or bool(np.isfinite(value).all())
+
+
+def _first(value: Any) -> tuple[int, ...]:
+    """The index of the first number that is not finite."""
+    return tuple(int(i) for i in np.argwhere(~np.isfinite(value))[0])
+
+
+def _at(value: Any, where: tuple[int, ...], shape: tuple | None = None) -> str:
+    """One number of an array, or the whole's shape if no single number belongs to that place."""
+    try:
+        wide = np.broadcast_to(value, shape) if shape is not None else value
+        return f"{wide[where]:g}"
+    except ValueError:
+        return f"{value:g}" if not value.shape else f"an array of shape {value.shape}"
+
+
+def _index(where: tuple[int, ...]) -> str:
+    return f" at [{', '.join(map(str, where))}]" if where else ""
+
+
+def _line(record: Any) -> str:
+    place = record.place
+    return f"`{place.text}` ({place})" if place.text else str(place)
