@@ -13,6 +13,8 @@ import tracemalloc
 
 from timing import compare  # first: it sets the number of threads
 
+# isort: split
+
 import numpy as np
 
 import autodiff_lesson as tf
