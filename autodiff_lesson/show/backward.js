@@ -189,12 +189,12 @@ class Stepper {
 
   // A value is a text, or the number of a heat map.
   show(value, size = [132, 72]) {
-    if (typeof value === "string") return [value];
+    if (typeof value === "string") return [make("span", {}, value)];
     const { g, shape, width, height } = heatMap(this.data.heat[value], size, 16);
     return [make("span", { class: "array" }, make("svg:svg", {
       width: width + 2, height: height + 2, viewBox: `-1 -1 ${width + 2} ${height + 2}`,
       role: "img", "aria-label": `numbers of shape ${shape}`,
-    }, g), make("small", {}, shape))];
+    }, g), make("small", {}, shape.replace(" averaged", "")))];
   }
 
   buildGraph() {
@@ -582,6 +582,8 @@ class Stepper {
 
   words(f) {
     const line = (name, ...inside) => make("div", { class: name }, ...inside);
+    const numbers = (name, ...inside) => line(name, ...inside.flat(2).map((part) =>
+      (typeof part === "string" ? make("span", {}, part) : part)));
     const rule = (text, ...more) => line("rule", rich(text), ...more);
     const op = f.o === undefined ? null : this.op(f.o);
     if (f.t === "start") {
@@ -590,13 +592,13 @@ class Stepper {
         line("why", asked.length ? `Watched, and asked for: ${asked.slice(0, 6).join(", ")}${asked.length > 6 ? " …" : ""}.` : "")];
     }
     if (f.t === "run") {
-      const names = op.i.map((i) => this.name(i)), values = op.i.map((i) => this.show(this.node(i).v));
+      const names = op.i.map((i) => this.name(i)), values = op.i.map((i) => this.show(this.node(i).v, [96, 56]));
       const spread = (parts, [open, between, close]) =>
         [open, ...parts.flatMap((part, i) => (i ? [between, part] : [part])), close].flat();
       const form = op.x ? ["", ` ${op.x} `, ""] : [`${op.n}(`, ", ", ")"];
       return [line("head", `${op.n} runs and is recorded`),
         rule(`${op.o.map((i) => this.name(i)).join(", ")} = `, ...spread(names, form)),
-        line("num forward", ...spread(values, form), " = ",
+        numbers("num forward", ...spread(values, form), " = ",
           ...op.o.flatMap((i, j) => [j ? ", " : "", ...this.show(this.node(i).v)]))];
     }
     if (f.t === "seed") {
@@ -615,10 +617,10 @@ class Stepper {
       line("head", f.h),
       rule(`${target} ← ${f.z === undefined ? "" : `${target} + `}${summed ? `sum of ${f.r}` : f.r}`),
       ...(summed ? [
-        line("num", f.q.flatMap((v) => this.show(v)), " = ", this.show(f.m)),
+        numbers("num", f.q.flatMap((v) => this.show(v)), " = ", this.show(f.m)),
         line("why", f.l),
-        line("num", sum, this.show(f.c), ...(sum.length ? [" = ", ...this.show(f.a)] : [])),
-      ] : [line("num", sum, f.q.flatMap((v) => this.show(v)), " = ", this.show(f.a))]),
+        numbers("num", sum, this.show(f.c), ...(sum.length ? [" = ", ...this.show(f.a)] : [])),
+      ] : [numbers("num", sum, f.q.flatMap((v) => this.show(v)), " = ", this.show(f.a))]),
       f.w ? line("why", f.w) : null,
       op.s ? this.source(op) : null,
     ].filter(Boolean);

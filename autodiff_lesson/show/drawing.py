@@ -26,7 +26,7 @@ STYLE = (
     ".op{fill:var(--bg);stroke:var(--dim);stroke-width:1.3}"
     ".e{fill:none;stroke:var(--line);stroke-width:1.6}.back{stroke:var(--bwd);opacity:.55}"
     ".pos{fill:var(--fwd)}.neg{fill:var(--bwd)}.nan{fill:#c0f}"
-    ".frame{fill:none;stroke:var(--line)}.chip{fill:var(--bwd-bg);stroke:var(--bwd)}"
+    ".pos,.neg{shape-rendering:crispEdges}.frame{fill:none;stroke:var(--line)}.chip{fill:var(--bwd-bg);stroke:var(--bwd)}"
 )
 PAD = 10
 UNFOLDED = 120  # records; a longer recording is drawn folded
@@ -88,19 +88,23 @@ def scoped(style: str) -> str:
     return re.sub(r"(^|})(?=[^}])", r"\1.autodiff-graph svg ", style)
 
 
-def standalone(picture: Picture) -> str:
+def standalone(picture: Picture, heat: bool = True) -> str:
     """A picture that stands alone, as an image does: its own colours and paper."""
     style = f"<style>:root{{{LIGHT}}}{STYLE}</style>"
-    return drawn(picture, f'{style}<rect x="-10" y="-10" width="100%" height="100%" rx="8" '
-                 'fill="#fff"/>')  # fmt: skip
+    paper = '<rect x="-10" y="-10" width="100%" height="100%" rx="8" fill="#fff"/>'
+    return drawn(picture, style + paper, heat)
 
 
-def data_url(picture: Picture) -> str:
-    """The picture as the address of an image."""
-    return "data:image/svg+xml;base64," + base64.b64encode(standalone(picture).encode()).decode()
+def data_url(picture: Picture, most: int | None = None) -> str:
+    """The picture as the address of an image; without its heat maps, or '', to keep to ``most``."""
+    for heat in (True, False):
+        text = base64.b64encode(standalone(picture, heat).encode()).decode()
+        if most is None or len(text) <= most:
+            return f"data:image/svg+xml;base64,{text}"
+    return ""
 
 
-def drawn(picture: Picture, head: str = "") -> str:
+def drawn(picture: Picture, head: str = "", heat: bool = True) -> str:
     """The picture at its end: everything has run, all adjoints are there."""
     view = picture.views[0]
     w, h = view["w"] + 2 * PAD, view["h"] + 2 * PAD
@@ -117,7 +121,7 @@ def drawn(picture: Picture, head: str = "") -> str:
         parts.append(f'<path class="e{" back" if back else ""}" d="{path}"/>')
         if back and "l" in back:
             chips.append(_chip(back["l"], path))
-    pen = _Pen(picture, given)
+    pen = _Pen(picture, given, heat)
     parts += [pen.item(*item) for item in view["items"]]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" '
@@ -126,8 +130,10 @@ def drawn(picture: Picture, head: str = "") -> str:
 
 
 class _Pen:
-    def __init__(self, picture: Picture, given: dict[int, list[dict]]):
-        self.picture, self.given = picture, given
+    """Draws the boxes of a picture; ``given`` are the frames that add to each node's adjoint."""
+
+    def __init__(self, picture: Picture, given: dict[int, list[dict]], heat: bool):
+        self.picture, self.given, self.heat = picture, given, heat
 
     def item(self, kind: str, i: int, x: int, y: int, w: int, h: int) -> str:
         if kind == "o":
@@ -182,11 +188,13 @@ class _Pen:
 
     def _heat(self, number: int, x: float, y: float) -> str:
         rows, columns, _, shades, _ = self.picture.heat[number]
+        if not self.heat:
+            shades = ""
         w, h = min(HEAT[0] / columns, 15), min(HEAT[1] / rows, 15)
         cells: dict[str, str] = {}  # one path for all cells of a shade
         for i, shade in enumerate(shades):
-            x0, y0 = i % columns * w, i // columns * h
-            cells[shade] = f"{cells.get(shade, '')}M{x0:.3g} {y0:.3g}h{w:.3g}v{h:.3g}h-{w:.3g}z"
+            corner = f"M{i % columns * w:.3g} {i // columns * h:.3g}"
+            cells[shade] = f"{cells.get(shade, '')}{corner}h{w:.3g}v{h:.3g}h-{w:.3g}z"
         paths = "".join(
             f'<path class="{_tone(shade)}" d="{d}"/>' for shade, d in cells.items() if shade != "i"
         )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 Point = tuple[float, float]
 Edge = tuple[int, int]
 
-GAP_X, GAP_Y = 20, 34
+GAP_X, GAP_Y = 20, 30
 LANE = 14
 """The width that an edge on its way past a layer keeps free."""
 

@@ -22,19 +22,20 @@ from __future__ import annotations
 
 import inspect
 import linecache
+import re
 import unicodedata
 from typing import Any
 
 import numpy as np
 
 from .. import nest
-from ..lines import display_name
+from ..explain import formula, why_none
+from ..explain.naming import caller_names, is_number
+from ..lines import display_name, user_frame
 from ..recorder import Record
 from ..tape import GradientTape
 from ..tensor import Tensor
-from . import formulas
 from .folding import folded
-from .names import namer
 from .numbers import heat_map, in_full, span
 from .views import views
 
@@ -42,12 +43,16 @@ BAR = "\ue100", "\ue101"
 """Around a name: the adjoint of it. Drawn as a bar over the whole name."""
 
 # the sign of an operation between its inputs, and of one that stands before its input
-INFIX = {"multiply": "×", "add": "+", "subtract": "−", "divide": "÷", "matmul": "@", "pow": "^"}
+INFIX = {"multiply": "×", "add": "+", "subtract": "−", "divide": "÷", "matmul": "@", "power": "^"}
 SIGNS = INFIX | {
     "negative": "−", "square": "( )²", "sqrt": "√", "reduce_sum": "Σ", "reduce_mean": "mean",
     "reduce_max": "max", "reduce_min": "min",
 }  # fmt: skip
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+
+MACRON = "\u0304"
+_MARK = [chr(0xE200 + i) for i in range(4096)]
+_PIECES = re.compile(f"[{_MARK[0]}-{_MARK[-1]}]{MACRON}?|[^{_MARK[0]}-{_MARK[-1]}]+")
 
 UNFOLDED = 30  # records; more than that are folded
 LIMIT = 20_000  # records
@@ -82,7 +87,7 @@ class Picture:
         self.heat: list[list] = []
         self._index: dict[int, int] = {}
         self._heat_of: dict[bytes, int] = {}
-        self._name = namer(tape, self.records)
+        self._names = {**_frame_names(self.sources), **caller_names(tape)}
         self._add_nodes()
         self.code, places = _code(self.records)
         for op, place in zip(self.ops, places, strict=True):
@@ -126,8 +131,8 @@ class Picture:
             return
         self._index[id(tensor)] = len(self.nodes)
         shape = tuple(tensor.shape)
-        nameless = kind == "constant" and not shape
-        name = "" if nameless else _printable(self._name(tensor))
+        name = tensor.name or self._names.get(id(tensor)) or f"v{len(self.nodes) + 1}"
+        name = "" if kind == "constant" and is_number(name) else _printable(name)
         node = {
             "n": name if len(name) <= NAME else name[: NAME - 1] + "…",
             "v": self.value(tensor._value), "k": kind, "b": -1,
@@ -208,12 +213,13 @@ class Picture:
     def _contribution(self, step: Any, c: Any, k: int, adjoint: dict[int, Any]) -> dict:
         record: Record = step.record
         op, node = self.ops[k], self.of(c.tensor)
-        rule = formulas.rule(record, c.position, step.upstream)
-        names = {formulas.mark(i): self.label(n) for i, n in enumerate(op["i"] + op["o"])}
-        values = {formulas.mark(i): self.nodes[n]["v"] for i, n in enumerate(op["i"] + op["o"])}
-        for j, out in enumerate(op["o"]):
-            names[formulas.upstream_mark(j)] = barred(self.label(out))
-            values[formulas.upstream_mark(j)] = adjoint.get(out, "0")
+        rule = _rule(step, c.position)
+        names, values = {}, {}
+        for i, n in enumerate(op["i"] + op["o"]):
+            names[_MARK[i]] = self.label(n)
+            values[_MARK[i]] = self.nodes[n]["v"]
+            names[_MARK[i] + MACRON] = barred(self.label(n))
+            values[_MARK[i] + MACRON] = adjoint.get(n, "0")
         frame = {
             "t": "add", "o": k, "p": c.position, "n": node,
             "h": _heading(record, c.position),
@@ -258,11 +264,7 @@ class Picture:
         return {"t": "end", "e": rows}
 
     def _why_none(self, source: Any) -> str:
-        try:
-            from ..explain import why_none
-        except ImportError:
-            return "the target does not depend on it by recorded, differentiable steps."
-        return str(why_none(self.tape, self.targets, source))
+        return _printable(str(why_none(self.tape, self.targets, source)))
 
     # what it says
 
@@ -326,18 +328,38 @@ def unbroadcast(wide: tuple, narrow: tuple) -> str:
     return f"summed over {named} {', '.join(map(str, axes))}: {wide} → {narrow}"
 
 
-def _with_values(rule: str, values: dict[str, Any]) -> list:
+def _rule(step: Any, position: int) -> list[str]:
+    """The rule of one input as pieces of text, with a mark for each tensor of the record.
+
+    A mark is a character for private use, so that names and numbers can be put in its place; with
+    a macron behind it, it is the adjoint.
+    """
+    tensors = (*step.record.inputs, *step.record.outputs)
+    marks = {id(t): _MARK[i] for i, t in reversed(list(enumerate(tensors)))}
+    text = formula(step, position, marks).text
+    _, equals, rule = text.partition(" = ")
+    return _PIECES.findall(rule if equals else text)
+
+
+def _with_values(rule: list[str], values: dict[str, Any]) -> list:
     """A rule with values in place of the names: texts and heat maps, in order."""
     made: list = [""]
-    for char in rule:
-        piece = values.get(char, char)
+    for part in rule:
+        piece = values.get(part, part)
         if not isinstance(piece, str) or not isinstance(made[-1], str):
             made.append(piece)
-        elif char in values and piece.startswith("−") and made[-1]:
+        elif part in values and piece.startswith("−") and made[-1]:
             made[-1] += f"({piece})"
         else:
             made[-1] += piece
     return [m for m in made if m != ""]
+
+
+def _frame_names(sources: list) -> dict[int, str]:
+    """The names of sources in the caller's frame, for those that are on no tape."""
+    frame = user_frame(2)
+    known = {id(v): name for name, v in {**frame.f_globals, **frame.f_locals}.items()}
+    return {id(_tensor(s)): known[id(s)] for s in sources if id(s) in known}
 
 
 def _tensor(x: Any) -> Tensor:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..explain.naming import caller_names
 from ..recorder import Exit, Record
 from ..tensor import Tensor
-from .names import namer
 from .numbers import in_full, number, shape_text, span
 
 MOST = 200  # rows; of a longer tape the middle is left out
@@ -55,7 +55,7 @@ class TapeTable:
             for r in tape._records
             if id(r) in own or (isinstance(r.op, Exit) and any(id(t) in live for t in r.inputs))
         ]
-        self._name = namer(tape, self.records)
+        self._names = caller_names(tape)
 
     def __repr__(self) -> str:
         names = [r.op.name for r in self.records]
@@ -96,7 +96,7 @@ class TapeTable:
         )
 
     def _tensor(self, tensor: Tensor) -> str:
-        name = html.escape(self._name(tensor))
+        name = html.escape(self._names.get(id(tensor), "?"))
         return f"{name} {shape_text(tensor._value)}" if tensor.ndim else name
 
 

@@ -16,7 +16,7 @@ from .picture import Picture
 
 _HERE = Path(__file__).parent
 _PACKED = 6_000  # characters of data from which on it is compressed
-_STILL = 27_000  # characters of a still picture at most: 20 kB as base64 writes them
+_STILL = 20_000  # characters of the still picture at most
 
 
 def backward(
@@ -74,7 +74,7 @@ class BackwardPass:
 
     def _repr_html_(self) -> str:
         state = {"data": self.picture.data, "step": self.step, "quiz": self.quiz}
-        return page(state, still(self.picture), self.picture.title)
+        return page(state, data_url(self.picture, _STILL), self.picture.title)
 
 
 @functools.cache
@@ -83,12 +83,6 @@ def module() -> str:
     script = (_HERE / "backward.js").read_text(encoding="utf-8")
     style = (_HERE / "backward.css").read_text(encoding="utf-8")
     return script.replace('"/* backward.css */"', json.dumps(style, ensure_ascii=False))
-
-
-def still(picture: Picture) -> str:
-    """The address of a still picture, for where no scripts run; '' if it would be too large."""
-    address = data_url(picture)
-    return address if len(address) <= _STILL else ""
 
 
 def page(state: dict, image: str, title: str) -> str:

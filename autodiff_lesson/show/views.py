@@ -16,6 +16,7 @@ from .layout import Layout, layered
 CHARACTER = 8.5  # width of one, of the monospaced 14 px text in a box
 LINE = 23
 HEAT = 64, 44  # a heat map in a box
+WIDELY = 3  # groups; what more than so many use is drawn without its edges to them
 SIGN = 32  # what the sign of the operation takes above its box
 Item = tuple[str, int]
 
@@ -54,8 +55,9 @@ class _Maker:
                 self.used[i].append(k)
         self.longest = [0] * len(nodes)
         for f in frames:
-            if "a" in f and isinstance(f["a"], str):
-                self.longest[f["n"]] = max(self.longest[f["n"]], len(f["a"]))
+            if "a" in f:
+                length = len(f["a"]) if isinstance(f["a"], str) else 1
+                self.longest[f["n"]] = max(self.longest[f["n"]], length)
 
     def view(self, piece: Piece, numbers: list[int], groups: list[dict]) -> dict:
         """The picture of one piece, its parts folded."""
@@ -66,7 +68,9 @@ class _Maker:
         for k in range(piece.start, piece.end):
             several = len(self.ops[k]["o"]) > 1
             owner.setdefault(k, ("o", k) if several else ("n", self.ops[k]["o"][0]))
-        for node in self._leaves(piece, owner):
+        leaves = self._leaves(piece, owner)
+        everywhere = {i for i, users in leaves.items() if users > WIDELY}
+        for node in leaves:
             items.setdefault(("n", node), len(items))
         edges: list[tuple] = []
         for k in range(piece.start, piece.end):
@@ -78,7 +82,7 @@ class _Maker:
                 start = ("n", i)
                 if made in owner and owner[made][0] == "g":
                     start = owner[made]
-                if start != end and start in items:
+                if start != end and start in items and i not in everywhere:
                     plain = start[0] == "n" and end[0] != "g"
                     edges.append((start, end, k if plain else -1, position))
             if end[0] == "o":
@@ -87,19 +91,22 @@ class _Maker:
                     edges.append((end, ("n", out), k, -1 - j))
         return self._placed(items, _once(edges), groups, piece)
 
-    def _leaves(self, piece: Piece, owner: dict[int, Item]) -> list[int]:
-        """What comes from outside and is shown: not what only one folded group uses."""
-        found = []
+    def _leaves(self, piece: Piece, owner: dict[int, Item]) -> dict[int, int]:
+        """What comes from outside and is shown: not what only one folded group uses.
+
+        With each, how many groups use it.
+        """
+        found: dict[int, int] = {}
         for k in range(piece.start, piece.end):
             for i in self.ops[k]["i"]:
                 node = self.nodes[i]
-                if piece.start <= node["b"] < piece.end or node.get("h"):
+                if piece.start <= node["b"] < piece.end or node.get("h") or i in found:
                     continue
                 users = {owner[u] for u in self.used[i] if u in owner}
                 if len(users) > 1 or owner[k][0] != "g":
-                    found.append(i)
+                    found[i] = sum(kind == "g" for kind, _ in users)
         if piece.start == 0 and piece.end == len(self.ops):
-            found += [i for i, n in enumerate(self.nodes) if n["b"] < 0 and not self.used[i]]
+            found |= {i: 0 for i, n in enumerate(self.nodes) if n["b"] < 0 and not self.used[i]}
         return found
 
     def _placed(
@@ -149,8 +156,8 @@ class _Maker:
         out = inward = 0.0
         if op >= 0 and position >= 0:
             shown = [i for i in self.ops[op]["i"] if not self.nodes[i].get("h")]
-            aside = len([i for i in self.ops[op]["i"][:position] if not self.nodes[i].get("h")])
-            aside -= (len(shown) - 1) / 2
+            before = [i for i in self.ops[op]["i"][:position] if not self.nodes[i].get("h")]
+            aside = len(before) - (len(shown) - 1) / 2
             half = sign_width(self.ops[op]["g"]) / 2 - 4
             inward = max(-half, min(half, aside * 18))
             if shown.count(self.ops[op]["i"][position]) > 1:
@@ -168,11 +175,13 @@ def _box(node: dict, adjoint: int) -> tuple[float, float]:
     name, v = node["n"], node["v"]
     if not isinstance(v, str):
         first = f"{name} {node['s'].partition(' ')[2]}"
-        maps = HEAT[0] * 2 + len(name) * CHARACTER + 20
+        gradient = adjoint or node["k"] == "source"
+        maps = HEAT[0] * 2 + len(name) * CHARACTER + 20 if gradient else HEAT[0]
         return max(len(first) * CHARACTER, maps) + 24, LINE + HEAT[1] + 18
     first = f"{name} = {v}" if name else v
     length = max(len(first), len(name) + 3 + adjoint if adjoint else 0)
-    return max(length * CHARACTER + 24, 56), LINE * (1 + (node["k"] != "constant")) + 12
+    second = adjoint or node["k"] == "source"
+    return max(length * CHARACTER + 24, 56), LINE * (2 if second else 1) + 12
 
 
 def sign_width(sign: str) -> float:
