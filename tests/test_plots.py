@@ -82,7 +82,7 @@ def test_another_metric_and_a_misspelt_one():
         show.loss_curves(RUN, "maee")
 
 
-@pytest.mark.parametrize("history", [{}, {"loss": []}, {"loss": 3.0}, []])
+@pytest.mark.parametrize("history", [{}, {"loss": []}, {"loss": 3.0}, [], {"a": {"b": [1.0]}}])
 def test_a_history_without_numbers_is_refused(history):
     with pytest.raises(ValueError, match="loss_curves"):
         show.loss_curves(history)
@@ -98,6 +98,8 @@ def test_the_mean_of_an_epoch_stands_amid_its_batches():
     assert np.allclose(y.reshape(3, 2).mean(axis=1), y_mean)
     with pytest.raises(ValueError, match="5 batches do not divide into 3"):
         show.loss_curves([3.0, 2.0, 1.5], batches=batches[:5])
+    with pytest.raises(ValueError, match="form of the history"):
+        show.loss_curves({"a": [3.0], "b": [2.0]}, batches=batches)
 
 
 def test_a_loss_that_is_lost_is_named():

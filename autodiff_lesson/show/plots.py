@@ -59,8 +59,10 @@ def loss_curves(
         The axes.
     """
     runs = _runs(history, metric)
-    ax = _new_axes() if ax is None else ax
     singles = {} if batches is None else {n: r[metric] for n, r in _runs(batches, metric).items()}
+    if set(singles) - set(runs):
+        raise ValueError("loss_curves: give batches in the form of the history: {name: list}")
+    ax = _new_axes() if ax is None else ax
     one, facts = len(runs) == 1, []
     for (name, run), colour in zip(runs.items(), _colours()):
         values = run[metric]
@@ -90,27 +92,36 @@ def loss_curves(
 
 def _runs(history: Any, metric: str) -> dict[str, dict[str, np.ndarray]]:
     """All the forms a history comes in, as {name of the run: {name of the metric: values}}."""
+    history = _unwrapped(history)
+    if not isinstance(history, Mapping) or metric in history or "loss" in history:
+        return {"": _run(history, metric)}
+    if not history:
+        raise ValueError("loss_curves: the history is empty; train first, then draw")
+    return {str(name): _run(_unwrapped(one), metric) for name, one in history.items()}
+
+
+def _unwrapped(history: Any) -> Any:
     while hasattr(history, "history"):  # fit's History; also a model, which keeps its last one
         history = history.history
+    return history
+
+
+def _run(history: Any, metric: str) -> dict[str, np.ndarray]:
     if not isinstance(history, Mapping):
         history = {metric: history}
-    if metric not in history and "loss" not in history:
-        several = {str(name): _runs(one, metric)[""] for name, one in history.items()}
-        if not several:
-            raise ValueError("loss_curves: the history is empty; train first, then draw")
-        return several
     if metric not in history:
         near = get_close_matches(metric, history, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         have = ", ".join(map(repr, history))
         raise ValueError(f"loss_curves: the history has no {metric!r}.{hint} It has {have}.")
-    run = {name: np.asarray(values, dtype=float) for name, values in history.items()}
+    wanted = [name for name in (metric, f"val_{metric}") if name in history]
+    run = {name: np.asarray(history[name], dtype=float) for name in wanted}
     if run[metric].ndim != 1 or not run[metric].size:
         raise ValueError(
             f"loss_curves: {metric!r} must be a list of one number per epoch, "
             f"not of shape {run[metric].shape}"
         )
-    return {"": run}
+    return run
 
 
 def _draw_curve(
