@@ -131,14 +131,17 @@ def variable_name(variable: Any) -> str:
 
 
 def _in_frame(frame: FrameType) -> Iterator[tuple[Tensor, str]]:
-    """Local names, then global ones; not those that begin with ``_``, nor IPython's ``Out``."""
+    """Local names, then global ones; not those that begin with ``_``, nor IPython's ``Out``.
+
+    A variable that was given a name goes by that.
+    """
     for scope in (frame.f_locals, frame.f_globals):
         for name, value in list(scope.items()):
             if name.startswith("_") or name == "Out":
                 continue
             tensor = getattr(value, "_tensor", value)  # a variable holds one
             if type(tensor) is Tensor:
-                yield tensor, name
+                yield tensor, name if tensor is value else variable_name(value) or name
 
 
 def _used_as(records: list[Record]) -> Iterator[tuple[Tensor, str]]:
@@ -178,8 +181,3 @@ def _spelled(node: ast.AST, tensor: Tensor) -> str:
         return name_of(node) or ""
     is_it = type(number) in (int, float) and not tensor.shape and tensor._value == number
     return f"{number:g}" if is_it else ""
-
-
-def caller_names(tape: Any) -> dict[int, str]:
-    """`names` for functions of this package that a user calls: theirs is the user's frame."""
-    return names(tape, user_frame(2))
