@@ -105,9 +105,10 @@ class Line:
         args, kwargs: values, and what is written as it is.
         results: the values that it makes, more than one only for a whole kernel.
         step: the step of the program that it belongs to.
+        several: whether a kernel gives a tuple.
     """
 
-    __slots__ = ("function", "args", "kwargs", "results", "step")
+    __slots__ = ("function", "args", "kwargs", "results", "several", "step")
 
     def __init__(self, function: Any, args: tuple, kwargs: dict, results: tuple[Value, ...]):
         self.function = function
@@ -115,6 +116,7 @@ class Line:
         self.kwargs = kwargs
         self.results = results
         self.step: Any = None
+        self.several = False
 
 
 def note(lines: list, function: Any, args: tuple, kwargs: dict) -> Value:
@@ -124,33 +126,34 @@ def note(lines: list, function: Any, args: tuple, kwargs: dict) -> Value:
     return result
 
 
-def follow(lines: list, op: Primitive, args: tuple, attributes: dict, output: Any) -> tuple:
+def follow(lines: list, op: Primitive, args: tuple, attributes: dict, outputs: list) -> tuple:
     """Note the calls that a row makes, and give the values of its outputs.
 
-    ``output`` is the array, or tuple of them, that the row made in the traced call.
+    ``outputs`` are the arrays that the row made in the traced call.
     """
     if isinstance(op.forward, np.ufunc):
-        result = Value(output, lines)
+        result = Value(outputs[0], lines)
         lines.append(Line(op.forward, args, {}, (result,)))
         return (result,)
     start = len(lines)
     try:
-        made = _followed(op.forward, args, attributes)
+        made = op.forward(*args, **attributes) if args else None
     except Exception:  # NumPy wraps Opaque in errors of its own
         made = None
-    if type(made) is not Value or type(output) is tuple or not _same(made.array, output):
-        del lines[start:]
-        outputs = output if type(output) is tuple else (output,)
-        results = tuple(Value(part, lines) for part in outputs)
-        lines.append(Line(op, args, attributes, results))
-        return results
-    return (made,)
+    if type(made) is Value and _same(made.array, outputs[0]):
+        return (made,)
+    del lines[start:]
+    return _whole(lines, op, args, attributes, outputs)
 
 
-def _followed(forward: Any, args: tuple, attributes: dict) -> Any:
-    if not args:
-        raise Opaque
-    return forward(*args, **attributes)
+def _whole(lines: list, op: Primitive, args: tuple, attributes: dict, outputs: list) -> tuple:
+    """Note the call of a kernel as a whole. Draws are not made again, the rest is: so it shows
+    which results are views of which values."""
+    made = op.forward(*_arrays(args), **attributes) if args else outputs[0]
+    results = tuple(Value(part, lines) for part in (made if type(made) is tuple else (made,)))
+    lines.append(Line(op, args, attributes, results))
+    lines[-1].several = type(made) is tuple
+    return results
 
 
 def _same(one: Any, other: Any) -> bool:

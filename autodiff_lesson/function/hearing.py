@@ -5,6 +5,8 @@ This is how a function is differentiable, to any order: the tape records what is
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..custom_gradient import CustomGradient
 from ..lines import user_frame
 from ..primitive import tensor_of
@@ -29,18 +31,17 @@ def play_heard(program: Program, have: dict[int, Tensor]) -> None:
             elif step.op is END:
                 thread.active = listening.pop()
                 outputs = tuple(have[slot] for slot in step.outputs)
-                _customized(step.record.attributes["record"], inputs, outputs, program, have)
+                _customized(step.attributes["op"], inputs, outputs, program, have)
             else:
-                made = _run(step.record, inputs)
+                made = _run(step.op, step.attributes, inputs)
                 have.update(zip(step.outputs, made, strict=True))
     finally:
         if listening:
             thread.active = listening[0]
 
 
-def _run(recorded: Record, inputs: list[Tensor]) -> tuple[Tensor, ...]:
-    """Run one record again on other tensors."""
-    op, attributes = recorded.op, recorded.attributes
+def _run(op: Any, attributes: dict, inputs: list[Tensor]) -> tuple[Tensor, ...]:
+    """Run what was recorded again on other tensors."""
     if op is GUARD:
         if bool(inputs[0]) is not attributes["value"]:
             raise OtherWay
@@ -58,11 +59,11 @@ def _run(recorded: Record, inputs: list[Tensor]) -> tuple[Tensor, ...]:
 
 
 def _customized(
-    old: Record, inputs: list, outputs: tuple, program: Program, have: dict[int, Tensor]
+    custom: CustomGradient, inputs: list, outputs: tuple, program: Program, have: dict[int, Tensor]
 ) -> None:
     """Tell the tapes of a call of a custom gradient, and the functions that it ends."""
     replaced = {id(program.tensors[slot]): tensor for slot, tensor in have.items()}
-    op = _Substituted(old.op, program.tensors, replaced)
+    op = _Substituted(custom, program.tensors, replaced)
     frame = user_frame()
     made = Record(
         op, tuple(inputs), {}, outputs if len(outputs) > 1 else outputs[0],
@@ -93,6 +94,6 @@ class _Substituted(CustomGradient):
         now.update((id(fresh), v._read()) for v, fresh in tracing.variables.values())
         for recorded in tracing.records:
             if recorded.op not in (BEGIN, END):
-                again = _run(recorded, [now.get(id(t), t) for t in recorded.inputs])
+                again = _run(recorded.op, recorded.attributes, [now.get(id(t), t) for t in recorded.inputs])
                 now.update(zip(map(id, recorded.outputs), again, strict=True))
         return [now.get(id(tensor_of(grad)), grad) for grad in grads]

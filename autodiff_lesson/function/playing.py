@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from typing import Any
+
+import numpy as np
 
 from ..errors import InvalidArgumentError
 from ..ops.random import source as draws
@@ -23,6 +26,43 @@ def commit(variables: list, tensors: list[Tensor]) -> None:
     The loop runs in C, where Python handles no signal: Ctrl-C comes before it or after it.
     """
     deque(map(_give, variables, tensors), maxlen=0)
+
+
+class Room:
+    """Where the new value of a large variable is written: the array of its last value but one.
+
+    That array is used only if nobody else can hold it: a value that was read, or that a tape
+    recorded, is left alone and a new array is made.
+    """
+
+    def __init__(self, variable: Variable):
+        value = variable._tensor._value
+        self.variable = variable
+        self.spare: list = []
+        self._shape, self._dtype = value.shape, value.dtype
+
+    def take(self) -> Any:
+        """An array to write into."""
+        spare, self.spare = self.spare, []
+        if spare:
+            array = spare.pop()
+            flags = array.flags
+            if _holders(array) == _ALONE and flags.owndata and flags.writeable:
+                return array
+        return np.empty(self._shape, self._dtype)
+
+
+def _holders(array: Any) -> int:
+    return sys.getrefcount(array)
+
+
+def _holders_of_nobodys() -> int:
+    array = np.empty(1)
+    return _holders(array)
+
+
+_ALONE = _holders_of_nobodys()
+"""What `_holders` says of an array that only one local variable holds."""
 
 
 def undrawn_if_failed(run: Any, tensors: list[Tensor], assigned: list) -> list[Tensor]:
@@ -47,6 +87,9 @@ class Player:
         self._filename = filename
         self._steps_at = writer.steps_at
         self._replay = writer.compiled(filename)
+        self._makes_memory = writer.namespace.get("memory")
+        self._memories: list[tuple] = []
+        self._rooms = [Room(program.assigned[number][0]) for _, number in writer.plan.rooms]
         self._reads = [variable for variable, _ in program.variables]
         self._assigned = [variable for variable, _ in program.assigned]
         self._returned = len(program.outputs)
@@ -61,17 +104,28 @@ class Player:
         return self._run(tensors)
 
     def _run(self, tensors: list[Tensor]) -> list[Tensor]:
-        arrays = [t._value for t in tensors]
-        arrays += [v._tensor._value for v in self._reads]
+        given = [t._value for t in tensors]
+        given += [v._tensor._value for v in self._reads]
+        memory = None
+        if self._makes_memory:
+            # taken out of the list while it is used: other threads and inner calls get another
+            memory = self._memories.pop() if self._memories else self._makes_memory()
+            given.append(memory)
+        if self._rooms:
+            given += [room.take() for room in self._rooms]
         try:
-            made = self._replay(*arrays)
+            made = self._replay(*given)
         except (ValueError, TypeError, IndexError) as error:
             raise self._explained(error) from None
+        if memory:
+            self._memories.append(memory)
         results = list(map(Tensor, made))
         if self._assigned:
-            returned = self._returned
-            commit(self._assigned, results[returned:])
-            del results[returned:]
+            old = [room.variable._tensor._value for room in self._rooms]
+            commit(self._assigned, results[self._returned :])
+            del results[self._returned :]
+            for room in self._rooms:
+                room.spare = [old.pop(0)]
         return results
 
     def _explained(self, error: Exception) -> Exception:
@@ -82,7 +136,7 @@ class Player:
                 step = self._steps_at.get(trace.tb_lineno)
                 if step is not None:
                     return InvalidArgumentError(
-                        f"{step.op.name} at {step.record.place}: {error}"
+                        f"{step.op.name} at {step.place}: {error}"
                     )
             trace = trace.tb_next
         return error

@@ -5,9 +5,10 @@ A program holds places (slots) instead of tensors, so that it can be played with
 
 from __future__ import annotations
 
+from types import CodeType
 from typing import Any, NamedTuple
 
-from ..recorder import Record
+from ..lines import Place, place_of
 from ..tensor import Tensor
 from .tracing import ASSIGN, BEGIN, END, GUARD, READ, Tracing
 
@@ -15,8 +16,10 @@ from .tracing import ASSIGN, BEGIN, END, GUARD, READ, Tracing
 class Step(NamedTuple):
     """One record of the program; numbers stand for tensors."""
 
-    record: Record
-    """The record of the traced call: operation, attributes, the user's line."""
+    op: Any
+    attributes: dict[str, Any]
+    code: CodeType
+    instruction: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     section: str
@@ -25,9 +28,9 @@ class Step(NamedTuple):
     """Whether it has to be computed anew at each call."""
 
     @property
-    def op(self) -> Any:
-        """The operation."""
-        return self.record.op
+    def place(self) -> Place:
+        """The user's line."""
+        return place_of(self.code, self.instruction)
 
 
 class Program:
@@ -84,7 +87,12 @@ class Program:
             moves = (not inputs and record.op is not BEGIN) or record.op is ASSIGN or not moving.isdisjoint(inputs)
             if moves:
                 moving.update(outputs)
-            made.append(Step(record, inputs, outputs, section, moves))
+            made.append(
+                Step(
+                    record.op, record.attributes, record.code, record.instruction,
+                    inputs, outputs, section, moves,
+                )  # fmt: skip
+            )
         return made
 
     def _needed(self, made: list[Step]) -> list[Step]:

@@ -18,8 +18,8 @@ import numpy as np
 
 from ..primitive import Primitive
 from ..printing import show_line
-from ..recorder import Record
 from .following import Line, Value, follow
+from .memory import Plan, values_in
 from .program import Program, Step
 from .tracing import ASSIGN, BEGIN, END, GUARD, READ
 
@@ -105,15 +105,13 @@ class Writer:
             args = tuple(map(self._of, step.inputs))
             start = len(self.lines)
             if step.op is GUARD:
-                self.lines.append(Line(GUARD, args, step.record.attributes, ()))
+                self.lines.append(Line(GUARD, args, step.attributes, ()))
             elif not isinstance(step.op, Primitive):  # print
-                say = functools.partial(show_line, **step.record.attributes)
+                say = functools.partial(show_line, **step.attributes)
                 self.lines.append(Line(say, args, {}, ()))
             else:
-                output: Any = tuple(tensors[slot]._value for slot in step.outputs)
-                if type(step.record.output) is not tuple:
-                    output = output[0] if output else ()
-                made = follow(self.lines, step.op, args, step.record.attributes, output)
+                outputs = [tensors[slot]._value for slot in step.outputs]
+                made = follow(self.lines, step.op, args, step.attributes, outputs)
                 for slot, value in zip(step.outputs, made, strict=True):
                     self._values[slot] = value
                     if not value.hint and value.origin == "line":
@@ -141,6 +139,12 @@ class Writer:
     # ---------------------------------------------------------------- from lines to text
     def _write(self, heading: str) -> str:
         program = self._program
+        returned = self.results
+        assigned = returned[len(program.outputs) :]
+        plan = self.plan = Plan(
+            self.lines, returned[: len(program.outputs)], assigned, self._names.new
+        )
+        fixed = set(map(id, plan.fixed))
         body: list[str] = []
         places: list[tuple[int, Step]] = []
         section, place = "", ("", 0)
@@ -149,11 +153,13 @@ class Writer:
             if step.section != section:
                 section = step.section
                 body += ["", f"# ---- {section}"]
-            if self._places.of(step.record) != place:
-                place = self._places.of(step.record)
+            if self._places.of(step) != place:
+                place = self._places.of(step)
                 body.append(f"# {_comment(linecache.getline(*place).strip())}")
             for result in line.results:
                 result.name = self._names.new(result.hint, "v")
+            if id(line) in fixed:
+                continue
             body.append(self._statement(line))
             places.append((len(body), step))
         body.append(f"return {self._tuple(self.results)}")
@@ -164,9 +170,31 @@ class Writer:
         ]
         head = [f"# {_comment(part)}" for part in heading.splitlines()]
         head += [f"# {name} = {_shown(v)}" for name, v in self._shown_constants()]
+        if plan.arrays:
+            head += self._memory(plan)
+            given.append("memory")
+            body.insert(0, f"{self._kept(plan)} = memory")
+            places = [(at + 1, step) for at, step in places]
+        given += [name for name, _ in plan.rooms]
         head.append(f"def {self.name}({', '.join(given)}):")
         self.steps_at = {len(head) + at: step for at, step in places}
         return "\n".join(head + ["    " + line if line else "" for line in body]) + "\n"
+
+    def _memory(self, plan: Plan) -> list[str]:
+        """The function that makes the arrays which are written again at each call."""
+        lines = ["", "def memory():"]
+        for name, (shape, dtype) in plan.arrays.items():
+            lines.append(f"    {name} = np.empty({self._text(shape)}, {self._text(dtype)})")
+        for line in plan.fixed:
+            name, source = line.results[0].name, values_in(line)[0]
+            source.name, before = plan.out.get(id(source), source.name), source.name
+            lines.append(f"    {name} = {self._call(line)}")
+            source.name = before
+        return [*lines, f"    return {self._kept(plan)}", "", ""]
+
+    def _kept(self, plan: Plan) -> str:
+        names = [*plan.arrays, *(line.results[0].name for line in plan.fixed)]
+        return ", ".join(names) + ("," if len(names) == 1 else "")
 
     def _statement(self, line: Line) -> str:
         if line.function is GUARD:
@@ -176,9 +204,7 @@ class Writer:
         if not line.results:
             return call
         names = ", ".join(value.name for value in line.results)
-        if isinstance(line.function, Primitive) and type(line.step.record.output) is tuple:
-            names += "," if len(line.results) == 1 else ""
-        return f"{names} = {call}"
+        return f"{names}{',' if line.several and len(line.results) == 1 else ''} = {call}"
 
     def _call(self, line: Line) -> str:
         function, args = line.function, line.args
@@ -188,13 +214,15 @@ class Writer:
             return f"{self._text(args[0])}[{self._key(args[1])}]"
         if function == "astype":
             return f"{self._text(args[0])}.astype({self._text(args[1])})"
-        if function is np.negative:
+        out = self.plan.out.get(id(line.results[0])) if line.results else None
+        if function is np.negative and not out:
             return f"-{self._text(args[0])}"
-        if isinstance(function, np.ufunc) and function in _INFIX:
+        if isinstance(function, np.ufunc) and function in _INFIX and not out:
             left, right = self._operands(*args)
             return f"{left} {_INFIX[function]} {right}"
         texts = list(self._operands(*args) if isinstance(function, np.ufunc) else map(self._text, args))
         texts += [f"{key}={self._text(value)}" for key, value in line.kwargs.items()]
+        texts += [f"out={out}"] if out else []
         return f"{self._function(line)}({', '.join(texts)})"
 
     def _function(self, line: Line) -> str:
@@ -282,7 +310,7 @@ class _Names:
     """Gives out identifiers, each once."""
 
     def __init__(self) -> None:
-        self._used: dict[str, int] = dict.fromkeys(_TAKEN | {"np", "OtherWay"}, 1)
+        self._used: dict[str, int] = dict.fromkeys(_TAKEN | {"np", "OtherWay", "memory"}, 1)
         self._count: dict[str, int] = {}
 
     def new(self, hint: str, otherwise: str) -> str:
@@ -312,13 +340,13 @@ class _Places:
     def __init__(self) -> None:
         self._lines: dict[int, list] = {}
 
-    def of(self, record: Record) -> tuple[str, int]:
+    def of(self, step: Step) -> tuple[str, int]:
         """The file and the line."""
-        code = record.code
+        code = step.code
         lines = self._lines.get(id(code))
         if lines is None:
             lines = self._lines[id(code)] = [p[0] for p in code.co_positions()]
-        at = record.instruction // 2
+        at = step.instruction // 2
         return code.co_filename, (lines[at] if at >= 0 else None) or code.co_firstlineno
 
 
@@ -343,11 +371,11 @@ class _Hints:
         steps = self._program.steps
         if number + 1 == len(steps):
             return True
-        here, following = steps[number].record, steps[number + 1].record
+        here, following = steps[number], steps[number + 1]
         return self._places.of(here) != self._places.of(following)
 
     def _target(self, number: int) -> str:
-        place = self._places.of(self._program.steps[number].record)
+        place = self._places.of(self._program.steps[number])
         if place not in self._targets:
             self._targets[place] = _assigned_name(linecache.getline(*place).strip())
         return self._targets[place]

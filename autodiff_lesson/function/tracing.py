@@ -110,7 +110,7 @@ class Tracing(Recorder):
 
     def customized(self, record: Record) -> None:
         """A custom gradient's call ends."""
-        self._note(END, record.inputs, {"record": record}, record.output)
+        self._note(END, record.inputs, {"op": record.op}, record.output)
 
     def stepped(self, step: Any) -> None:
         """A step of it was recorded: note what is whose adjoint, for the names."""

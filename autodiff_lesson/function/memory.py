@@ -1,0 +1,141 @@
+"""Which results of a replay are written into arrays that are used again.
+
+An array may be used again once nothing needs what is in it any more, neither by itself nor through
+a view. What the function gives out is in no such array: what it returns is made anew at each call,
+and the new values of variables too, or they go where nobody else can look (see `playing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .following import Line, Value
+
+LARGE = 1 << 15  # bytes; for smaller arrays making them anew costs less than looking who holds them
+
+
+class Plan:
+    """The places that the lines of a program write into.
+
+    Attributes:
+        out: id of a result -> the name of the array that it is written into.
+        arrays: name -> (shape, dtype) of each array that is used again at each call.
+        fixed: views of such arrays: made once, together with them.
+        rooms: (name, number of the assignment) of new values that get an array from the player.
+    """
+
+    def __init__(
+        self, lines: list[Line], returned: list[Value], assigned: list[Value], name: Callable
+    ):
+        self._lines = lines
+        self._name = name
+        self.out: dict[int, str] = {}
+        self.arrays: dict[str, tuple] = {}
+        self.fixed: list[Line] = []
+        self.rooms: list[tuple[str, int]] = []
+        self._fixed_ids: set[int] = set()
+        self._roots: dict[int, Any] = {}  # keeps the ids below from being given to others
+        self._last = self._last_uses([*returned, *assigned])
+        self._free: dict[tuple, list[str]] = {}
+        self._give_rooms(assigned)
+        self._give_arrays()
+
+    def _memory(self, value: Value) -> int:
+        """What stands for the memory that a value is in; 0 for scalars, which are in none."""
+        array = value.array
+        if not isinstance(array, np.ndarray):
+            return 0
+        while isinstance(array.base, np.ndarray):
+            array = array.base
+        self._roots[id(array)] = array
+        return id(array)
+
+    def _last_uses(self, given_out: list[Value]) -> dict[int, float]:
+        """For each memory the last line that uses it; infinity for what is given out."""
+        last: dict[int, float] = {}
+        for number, line in enumerate(self._lines):
+            for value in (*line.results, *values_in(line)):
+                last[self._memory(value)] = number
+        last.update(dict.fromkeys(map(self._memory, given_out), float("inf")))
+        return last
+
+    def _give_rooms(self, assigned: list[Value]) -> None:
+        made = {id(line.results[0]): line for line in self._lines if len(line.results) == 1}
+        for number, value in enumerate(assigned):
+            line = made.get(id(value))
+            if line and takes_out(line) and value.array.nbytes >= LARGE:
+                if id(value) not in self.out:
+                    self.out[id(value)] = self._name("", "new")
+                    self.rooms.append((self.out[id(value)], number))
+
+    def _give_arrays(self) -> None:
+        held: dict[int, str] = {}  # memory -> the name of the array that stands for it now
+        for number, line in enumerate(self._lines):
+            used = set(map(self._memory, values_in(line)))
+            ending = [m for m in used if m in held and self._last[m] == number]
+            # what works element by element may write over what it reads
+            if isinstance(line.function, np.ufunc):
+                self._release(ending, held)
+            if len(line.results) == 1:
+                self._give_array(line, used, held)
+            if not isinstance(line.function, np.ufunc):
+                self._release(ending, held)
+
+    def _give_array(self, line: Line, used: set[int], held: dict[int, str]) -> None:
+        (result,) = line.results
+        memory = self._memory(result)
+        if memory in held and memory in used:
+            self._fix(line)
+        elif memory and memory not in used and self._last[memory] != float("inf"):
+            if takes_out(line):
+                held[memory] = self.out[id(result)] = self._take(result.array)
+
+    def _fix(self, line: Line) -> None:
+        """A view of an array that stays where it is needs to be made only once."""
+        sources = values_in(line)
+        if len(sources) == 1 and (
+            id(sources[0]) in self.out or id(sources[0]) in self._fixed_ids
+        ):
+            self.fixed.append(line)
+            self._fixed_ids.add(id(line.results[0]))
+
+    def _take(self, array: Any) -> str:
+        layout = (array.shape, array.dtype)
+        free = self._free.setdefault(layout, [])
+        if free:
+            return free.pop()
+        name = self._name("", "m")
+        self.arrays[name] = layout
+        return name
+
+    def _release(self, ending: list[int], held: dict[int, str]) -> None:
+        for memory in ending:
+            name = held.pop(memory)
+            self._free[self.arrays[name]].append(name)
+
+
+def takes_out(line: Line) -> bool:
+    """Whether the line can write its result into a given array, with nothing else changed."""
+    function = line.function[0] if type(line.function) is tuple else line.function
+    array = line.results[0].array
+    return (
+        (isinstance(function, np.ufunc) or function in (np.dot, np.matmul))
+        and isinstance(array, np.ndarray)
+        and array.base is None
+        and array.ndim > 0
+        and array.flags.c_contiguous
+    )
+
+
+def values_in(line: Line) -> list[Value]:
+    """The values that a line uses."""
+    found: list[Value] = []
+    for arg in line.args:
+        if type(arg) is Value:
+            found.append(arg)
+        elif isinstance(arg, (list, tuple)):
+            found += [x for x in arg if type(x) is Value]
+    return found
