@@ -4,7 +4,9 @@ The legend of every rule: g the upstream gradient, z the output, then the inputs
 filters. A convolution and its two gradients are linear in each argument, and each is the
 gradient of the others: three rows close the circle, to any order.
 
-Inside, channels come first: sums over positions then run along memory.
+Inside, channels come first: sums over positions then run along memory. What comes out is handed
+over as it lies there, seen as (batch, height, width, channels): the operations that follow keep the
+order in memory, so that nothing is copied to and fro.
 """
 
 from __future__ import annotations
@@ -89,7 +91,7 @@ def conv2d_kernel(x: Any, w: Any, *, strides: tuple, padding: str) -> Any:
     columns = _columns(x, w.shape[:2], strides, pads)
     out = np.dot(w.reshape(-1, w.shape[3]).T, columns)
     shape = (w.shape[3], x.shape[0], pads[0][0], pads[1][0])
-    return np.ascontiguousarray(out.reshape(shape).transpose(1, 2, 3, 0))
+    return out.reshape(shape).transpose(1, 2, 3, 0)
 
 
 @kernel
@@ -104,7 +106,7 @@ def conv2d_back_input(g: Any, w: Any, *, strides: tuple, padding: str, shape: tu
         padded[:, :, rows, cols] += columns[i, j]
     top, left = pads[0][1], pads[1][1]
     inside = padded[:, :, top : top + shape[1], left : left + shape[2]]
-    return np.ascontiguousarray(inside.transpose(1, 2, 3, 0))
+    return inside.transpose(1, 2, 3, 0)
 
 
 @kernel
@@ -120,7 +122,7 @@ def conv2d_back_filters(x: Any, g: Any, *, strides: tuple, padding: str, shape: 
 def max_pool_kernel(x: Any, *, window: tuple, strides: tuple, padding: str) -> Any:
     """The largest number of each window of (batch, h, w, c)."""
     places = _pool_places(x, window, strides, padding)
-    return np.ascontiguousarray(places.max(0).transpose(1, 2, 3, 0))
+    return places.max(0).transpose(1, 2, 3, 0)
 
 
 @kernel
@@ -129,7 +131,7 @@ def max_pool_gather(v: Any, x: Any, *, window: tuple, strides: tuple, padding: s
     chosen = _pool_places(x, window, strides, padding).argmax(0)
     values = _pool_places(v, window, strides, padding)
     taken = np.take_along_axis(values, chosen[None], 0)[0]
-    return np.ascontiguousarray(taken.transpose(1, 2, 3, 0))
+    return taken.transpose(1, 2, 3, 0)
 
 
 @kernel
@@ -143,7 +145,7 @@ def max_pool_scatter(g: Any, x: Any, *, window: tuple, strides: tuple, padding: 
         padded[:, :, rows, cols] += np.where(chosen == place, g, g.dtype.type(0))
     top, left = pads[0][1], pads[1][1]
     inside = padded[:, :, top : top + x.shape[1], left : left + x.shape[2]]
-    return np.ascontiguousarray(inside.transpose(1, 2, 3, 0))
+    return inside.transpose(1, 2, 3, 0)
 
 
 def _pool_places(x: Any, window: tuple, strides: tuple, padding: str) -> Any:

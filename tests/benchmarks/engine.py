@@ -18,6 +18,7 @@ from timing import compare  # first: it sets the number of threads
 import numpy as np
 
 import autodiff_lesson as tf
+from autodiff_lesson.keras.optimizers import Adam
 
 F = np.float32
 random = np.random.default_rng(0)
@@ -145,7 +146,7 @@ def large_mlp():
     steps = [0]
     v = [tf.Variable(array) for array in start]
     tx, t_labels = tf.constant(x), tf.constant(labels)
-    adam = tf.keras.optimizers.Adam(0.001)
+    adam = Adam(0.001)
 
     def by_hand():
         w1, b1, w2, b2, w3, b3 = p
