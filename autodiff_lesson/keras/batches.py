@@ -1,0 +1,241 @@
+"""Data in batches: arrays, a Dataset, or anything that gives one batch after another."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import nest
+from ..ops.random import source
+from ..tensor import Tensor
+
+_ONE_SHOT = (
+    "a generator can be gone through only once. Give a Dataset or a list of batches, or make it "
+    "endless and say steps_per_epoch"
+)
+
+
+def unpack(data: Any) -> tuple[Any, Any, Any]:
+    """(x, y, sample_weight) of a batch; None for what is not there."""
+    if not isinstance(data, (tuple, list)):
+        return data, None, None
+    if isinstance(data, list):
+        data = tuple(data)
+    if 1 <= len(data) <= 3:
+        return data + (None,) * (3 - len(data))  # type: ignore[return-value]
+    raise ValueError(
+        f"Data is expected to be x, (x, y) or (x, y, sample_weight). Received {len(data)} parts"
+    )
+
+
+def pack(x: Any, y: Any, sample_weight: Any) -> Any:
+    """The way back of `unpack`: x alone is not put into a tuple, unless it is a list of several."""
+    if y is None and sample_weight is None:
+        return (x,) if isinstance(x, (tuple, list)) else x
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
+class ArrayBatches:
+    """Arrays, cut along their first axis; in a new random order each time, if ``shuffle``."""
+
+    def __init__(self, data: Any, batch_size: int | None, shuffle: bool):
+        self._data = data
+        self._leaves = nest.flatten(data)
+        self._size = len(self._leaves[0])
+        self._batch_size = 32 if batch_size is None else batch_size
+        self._shuffle = shuffle
+        if not isinstance(self._batch_size, (int, np.integer)) or self._batch_size < 1:
+            raise ValueError(f"batch_size is a whole number from 1; received {batch_size!r}")
+        if not self._size:
+            raise ValueError("there is no example in the data: x has length 0")
+
+    def __len__(self) -> int:
+        return -(-self._size // self._batch_size)
+
+    def __iter__(self) -> Iterator:
+        order = source.generator.permutation(self._size) if self._shuffle else None
+        for start in range(0, self._size, self._batch_size):
+            stop = start + self._batch_size
+            if order is None:
+                parts = [Tensor(leaf[start:stop]) for leaf in self._leaves]
+            else:
+                parts = [Tensor(leaf.take(order[start:stop], axis=0)) for leaf in self._leaves]
+            if type(self._data) is tuple and len(self._data) == len(parts):
+                yield tuple(parts)
+            else:
+                yield nest.pack_sequence_as(self._data, parts)
+
+
+class StreamBatches:
+    """A Dataset or another iterable of batches, each made into tensors."""
+
+    def __init__(self, batches: Any, class_weight: Mapping | None):
+        self._batches = batches
+        self._class_weight = class_weight
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator:
+        for batch in self._batches:
+            x, y, weights = unpack(batch)
+            if self._class_weight is not None:
+                weights = _weights_of(_array("y", y), self._class_weight)
+            yield nest.map_structure(lambda leaf: Tensor(_array("data", leaf)),
+                                     pack(x, y, weights))  # fmt: skip
+
+
+class Epochs:
+    """The batches of one epoch after another; with ``steps`` an epoch ends after so many, and the
+    next goes on from there."""
+
+    def __init__(self, batches: Any, steps: int | None):
+        if steps is not None and (not isinstance(steps, (int, np.integer)) or steps < 1):
+            raise ValueError(f"steps_per_epoch is a whole number from 1; received {steps!r}")
+        self._batches = batches
+        self.steps = steps
+        self._going: Iterator | None = None
+        if steps is None:
+            try:
+                self.steps = len(batches)
+            except TypeError:
+                self.steps = None  # a generator: known after the first epoch
+        self._limited = steps is not None
+
+    def epoch(self) -> Iterator:
+        """The batches of the next epoch."""
+        if not self._limited:
+            count = 0
+            for batch in self._batches:
+                count += 1
+                yield batch
+            if not count:
+                warnings.warn(f"Your input ran out of data: {_ONE_SHOT}.", stacklevel=2)
+            self.steps = count or self.steps
+            return
+        for _ in range(self.steps or 0):
+            batch = next(self._going, None) if self._going is not None else None
+            if batch is None:
+                self._going = iter(self._batches)
+                batch = next(self._going, None)
+            if batch is None:
+                warnings.warn(f"Your input ran out of data: {_ONE_SHOT}.", stacklevel=2)
+                return
+            yield batch
+
+
+def batches_of(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    class_weight: Mapping | None = None,
+) -> Any:
+    """Whatever `fit`, `evaluate` and `predict` are given, as something that yields batches."""
+    if class_weight is not None and sample_weight is not None:
+        raise ValueError("You cannot `class_weight` and `sample_weight` at the same time.")
+    if is_stream(x):
+        for name, given in (("y", y), ("sample_weight", sample_weight)):
+            if given is not None:
+                raise ValueError(
+                    f"`{name}` should not be passed when `x` gives batches: put it into them, "
+                    "(x, y) or (x, y, sample_weight)"
+                )
+        return StreamBatches(x, class_weight)
+    x, y, sample_weight = as_arrays(x, y, sample_weight)
+    if class_weight is not None:
+        if y is None:
+            raise ValueError("class_weight needs y, the labels that it weighs")
+        sample_weight = _weights_of(y, class_weight)
+    return ArrayBatches(pack(x, y, sample_weight), batch_size, shuffle)
+
+
+def is_stream(x: Any) -> bool:
+    """Whether it gives batches: a Dataset, a generator, a list of (x, y) pairs."""
+    if isinstance(x, list):
+        return bool(x) and all(isinstance(item, tuple) for item in x) and not _numbers(x)
+    return hasattr(x, "__iter__") and not isinstance(x, (tuple, dict, str)) and not hasattr(
+        x, "__array__"
+    )
+
+
+def as_arrays(x: Any, y: Any = None, sample_weight: Any = None) -> tuple[Any, Any, Any]:
+    """x, y and weights as arrays with the same number of examples, floats as float32."""
+    if x is None:
+        raise ValueError("fit, evaluate and predict need data: x is None")
+    parts = {"x": x, "y": y, "sample_weight": sample_weight}
+    arrays = {name: None if part is None else _structure(name, part)
+              for name, part in parts.items()}  # fmt: skip
+    sizes = {
+        name: [len(leaf) for leaf in nest.flatten(part)]
+        for name, part in arrays.items()
+        if part is not None
+    }
+    if len({size for found in sizes.values() for size in found}) > 1:
+        lines = "\n".join(
+            f"'{name}' sizes: {', '.join(map(str, found))}" for name, found in sizes.items()
+        )
+        raise ValueError(
+            "Data cardinality is ambiguous. Make sure all arrays contain the same number of "
+            f"samples.\n{lines}"
+        )
+    return arrays["x"], arrays["y"], arrays["sample_weight"]
+
+
+def split(arrays: tuple, fraction: float) -> tuple[tuple, tuple]:
+    """The first part of x, y and weights to train on, and the last ``fraction`` to validate."""
+    if not 0 < fraction < 1:
+        raise ValueError(f"`validation_split` must be between 0 and 1, received: {fraction}")
+    size = len(nest.flatten(arrays[0])[0])
+    edge = int(size * (1.0 - fraction))
+    if not 0 < edge < size:
+        raise ValueError(
+            f"validation_split={fraction} of {size} examples leaves {edge} to train on and "
+            f"{size - edge} to validate with: both need some"
+        )
+    first, last = (
+        tuple(
+            None if part is None else nest.map_structure(lambda leaf, cut=cut: leaf[cut], part)
+            for part in arrays
+        )
+        for cut in (slice(None, edge), slice(edge, None))
+    )
+    return first, last
+
+
+def _structure(name: str, part: Any) -> Any:
+    if isinstance(part, (list, tuple)) and _numbers(part):
+        return _rows(name, part)
+    return nest.map_structure(lambda leaf: _rows(name, leaf), part)
+
+
+def _numbers(part: Any) -> bool:
+    return all(isinstance(leaf, (int, float)) for leaf in nest.flatten(part))
+
+
+def _rows(name: str, leaf: Any) -> np.ndarray:
+    array = _array(name, leaf)
+    if not array.ndim:
+        raise ValueError(f"{name} has no axis of examples: it is the single number {leaf!r}")
+    return array
+
+
+def _array(name: str, leaf: Any) -> np.ndarray:
+    array = leaf._value if isinstance(leaf, Tensor) else np.asarray(leaf)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(
+            f"{name} must hold numbers; it is {type(leaf).__name__} of dtype {array.dtype}"
+        )
+    return array.astype(np.float32) if array.dtype == np.float64 else array
+
+
+def _weights_of(y: Any, class_weight: Mapping) -> np.ndarray:
+    """The weight of each example by its label, a whole number or a one-hot row."""
+    labels = np.asarray(y)
+    labels = labels.argmax(-1) if labels.ndim > 1 and labels.shape[-1] > 1 else labels.reshape(-1)
+    found = [class_weight.get(label, 1.0) for label in labels.astype(int).tolist()]
+    return np.array(found, np.float32)

@@ -1,0 +1,429 @@
+"""Model: layers that are trained together. ``compile`` it, ``fit`` it, or override its steps.
+
+`fit` goes through the batches and calls ``train_step`` with each; everything else (callbacks,
+validation, progress) is the same whatever the step does. Override one of these verbs:
+``train_step``, ``test_step``, ``predict_step``, ``compute_loss``, ``compute_metrics``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .. import nest
+from ..function import function
+from ..ops.arithmetic import add
+from ..tape import GradientTape
+from ..tensor import Tensor
+from . import saving, summary, training
+from .compiled import Compiled
+from .layer import Layer
+from .layers import InputLayer
+from .metrics import Metric
+from .symbolic import Graph, KerasTensor
+from .variables import unique_name
+
+
+class Model(Layer):
+    """Layers with a ``fit``: made from inputs and outputs, or by subclassing.
+
+    >>> from .layers import Dense, Input
+    >>> inputs = Input((3,))
+    >>> model = Model(inputs, Dense(1)(inputs))
+    >>> [w.path.split("/")[1] for w in model.weights], model.output.shape
+    (['kernel', 'bias'], (None, 1))
+
+    A subclass makes its layers in ``__init__`` and calls them in ``call``; or it is made from
+    inputs and outputs too, and overrides ``train_step``.
+
+    Args:
+        inputs: what `Input` gave; a list or dict of several.
+        outputs: what layers made of them, in any structure.
+        name: of the model.
+    """
+
+    def __init__(
+        self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any
+    ):
+        if name is None and type(self) is Model and inputs is not None:
+            name = unique_name("functional")
+        super().__init__(name=name, **kwargs)
+        self._graph: Graph | None = None
+        self._compiled: Compiled | None = None
+        self.stop_training = False
+        self.run_eagerly = False
+        self.steps_per_execution = 1
+        self.train_function = self.test_function = self.predict_function = None
+        self.history: Any = None
+        if (inputs is None) != (outputs is None):
+            raise ValueError("a model is made from both, Model(inputs, outputs), or from neither")
+        if inputs is not None:
+            self._connect(inputs, outputs)
+
+    def _connect(self, inputs: Any, outputs: Any) -> None:
+        self._graph = Graph(inputs, outputs)
+        called = [node.operation for node in self._graph.nodes]
+        given = [t.source for t in nest.flatten(inputs)]
+        found = {id(x): x for x in given + called if isinstance(x, Layer)}
+        self._graph_layers = list(found.values())
+        self.built = True
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """Compute the outputs. Override it in a model that is not made from inputs and outputs."""
+        if self._graph is None:
+            raise NotImplementedError(
+                f"Model {type(self).__name__} does not have a `call()` method implemented."
+            )
+        return self._graph.run(self.name, inputs)
+
+    # What it is made of
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Its layers, without the layers inside those."""
+        if self._graph is not None:
+            return list(self._graph_layers)
+        return list({id(layer): layer for layer in self._contents()[1]}.values())
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The symbolic inputs."""
+        return nest.flatten(self._drawn().inputs)
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The symbolic outputs."""
+        return nest.flatten(self._drawn().outputs)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs, in the structure they were given in."""
+        return self._drawn().inputs
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs, in the structure they were given in."""
+        return self._drawn().outputs
+
+    def _drawn(self) -> Graph:
+        if self._graph is None:
+            raise AttributeError(
+                f"model {self.name!r} was not made from inputs and outputs, so it has none"
+            )
+        return self._graph
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """The names of the layers that its outputs come from."""
+        if self._graph is None:
+            return None
+        if isinstance(self._graph.outputs, dict):
+            return sorted(self._graph.outputs)
+        operations = [t.node.operation if t.node else t.source for t in self.outputs]
+        return [getattr(x, "name", getattr(x, "__name__", "output")) for x in operations]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of a name, or at an index."""
+        if index is not None:
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(
+            f"No such layer: {name}. Existing layers are: {[x.name for x in self.layers]}."
+        )
+
+    def summary(self, print_fn: Callable | None = None) -> None:
+        """Print a table of its layers: their output shapes, and how many weights they have."""
+        (print_fn or print)(summary.table(self))
+
+    def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
+        """Write the weights to a file: all of it or, if something goes wrong, nothing.
+
+        The file is NumPy's npz, whatever its name (`.weights.h5` too, which Keras asks for).
+        """
+        saving.save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: str | Path) -> None:
+        """Set the weights to those in a file of `save_weights`.
+
+        A file whose names or shapes are not those of this model is a ValueError, and nothing has
+        changed then.
+        """
+        saving.load_weights(self, filepath)
+
+    # How it is trained
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = None,
+    ) -> None:
+        """Say how it is to be trained: ``compile(optimizer="adam", loss="mse", metrics=["mae"])``.
+
+        Args:
+            optimizer: an optimizer or its name.
+            loss: a loss, its name, or a function of (y_true, y_pred); a list or dict of them for
+                several outputs, then added up with ``loss_weights``.
+            metrics: metrics, their names, or functions of (y_true, y_pred).
+            weighted_metrics: metrics that take ``sample_weight`` into account.
+            run_eagerly: run each step as plain Python, to print and to look inside. Otherwise it
+                is recorded once and played again, see `function`.
+            steps_per_execution: how many steps between two visits of the callbacks.
+        """
+        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+            raise ValueError(
+                f"steps_per_execution is a whole number from 1; received {steps_per_execution!r}"
+            )
+        self._check_initialised()
+        self._compiled = Compiled(
+            optimizer, loss, loss_weights, metrics, weighted_metrics, self.output_names
+        )
+        self.run_eagerly = run_eagerly
+        self.steps_per_execution = steps_per_execution
+        self.train_function = self.test_function = self.predict_function = None
+        self.stop_training = False
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer that ``compile`` was given."""
+        if self._compiled is None:
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute 'optimizer' yet: call "
+                "compile(optimizer=...) first"
+            )
+        return self._compiled.optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer: Any) -> None:
+        if self._compiled is None:
+            self._compiled = Compiled(optimizer, None, None, None, None, None)
+        self._compiled.optimizer = optimizer
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The loss, the compiled metrics, and those that its attributes and layers hold.
+
+        They are reset at the start of each epoch. Override it to say which.
+        """
+        own = super().metrics
+        return own if self._compiled is None else self._compiled.all_metrics + own
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names under which they are logged."""
+        return list(self.get_metrics_result())
+
+    def reset_metrics(self) -> None:
+        """Forget what the metrics have seen."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The values of all `metrics` by name."""
+        results: dict[str, Any] = {}
+        for metric in self.metrics:
+            value = metric.result()
+            results.update(value if isinstance(value, dict) else {metric.name: value})
+        return results
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One step: predict, loss, gradients, update. Override it to train in your own way.
+
+        Args:
+            data: what `fit` was given, one batch of it: (x, y), (x, y, sample_weight), or x.
+
+        Returns:
+            {name: scalar}, what is shown and kept in the history.
+        """
+        x, y, sample_weight = training.unpack(data)
+        with GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
+        self._track(loss, x)
+        variables = self.trainable_variables
+        if not variables:
+            raise ValueError(f"Model {self.name!r} has no trainable weights, so fit() has no use")
+        gradients = tape.gradient(loss, variables)
+        self.optimizer.apply_gradients(zip(gradients, variables))
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """One step of `evaluate` and of validation: as ``train_step``, without the update."""
+        x, y, sample_weight = training.unpack(data)
+        y_pred = self(x, training=False)
+        loss = self.compute_loss(
+            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False
+        )
+        self._track(loss, x)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def predict_step(self, data: Any) -> Any:
+        """One step of `predict`."""
+        return self(training.unpack(data)[0], training=False)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
+        """The loss of a batch: the compiled one, and what layers and regularizers add."""
+        if self._compiled is not None and self._compiled.loss is not None and y is not None:
+            total = self._compiled.loss(y, y_pred, sample_weight)
+        else:
+            total = None
+        for loss in self.losses:
+            total = loss if total is None else add(total, loss)
+        if total is None:
+            raise ValueError(
+                "No loss to compute. Provide a `loss` argument in `compile()`, and `y` in `fit()`."
+            )
+        return total
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Update the compiled metrics, and give the values of all."""
+        if self._compiled is not None and self._compiled.metrics is not None:
+            self._compiled.metrics.update_state(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def _track(self, loss: Any, batch: Any) -> None:
+        """Take the loss of a batch into the mean of the epoch, as heavy as it has examples."""
+        if self._compiled is not None:
+            leaf = batch if type(batch) is Tensor else nest.flatten(batch)[0]
+            self._compiled.tracker.update_state(loss, sample_weight=float(leaf._value.shape[0]))
+
+    @property
+    def compiled_loss(self) -> Callable:
+        """The loss in the form of Keras 2: ``compiled_loss(y, y_pred,
+        regularization_losses=self.losses)`` gives the loss, and takes it into the mean."""
+
+        def compiled_loss(
+            y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None
+        ) -> Tensor:
+            if self._compiled is None or self._compiled.loss is None:
+                raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
+            total = self._compiled.loss(y, y_pred, sample_weight)
+            for loss in regularization_losses or ():
+                total = add(total, loss)
+            self._track(total, y_pred)
+            return total
+
+        return compiled_loss
+
+    @property
+    def compiled_metrics(self) -> Any:
+        """The metrics in the form of Keras 2: ``compiled_metrics.update_state(y, y_pred)``."""
+        if self._compiled is None or self._compiled.metrics is None:
+            return training.NoMetrics()
+        return self._compiled.metrics
+
+    def make_train_function(self, force: bool = False) -> Callable:
+        """What `fit` calls with each batch: ``train_step``, recorded and played again."""
+        if self.train_function is None or force:
+            self.train_function = self._made(self.train_step)
+        return self.train_function
+
+    def make_test_function(self, force: bool = False) -> Callable:
+        """What `evaluate` calls with each batch."""
+        if self.test_function is None or force:
+            self.test_function = self._made(self.test_step)
+        return self.test_function
+
+    def make_predict_function(self, force: bool = False) -> Callable:
+        """What `predict` calls with each batch."""
+        if self.predict_function is None or force:
+            self.predict_function = self._made(self.predict_step)
+        return self.predict_function
+
+    def _made(self, step: Callable) -> Any:
+        return step if self.run_eagerly else function(step, reduce_retracing=True)
+
+    fit = training.fit
+    evaluate = training.evaluate
+    predict = training.predict
+
+
+class Sequential(Model):
+    """Layers one after the other.
+
+    >>> from .layers import Dense, Input
+    >>> model = Sequential([Input((4,)), Dense(8, activation="relu"), Dense(1)])
+    >>> model.output.shape, model.count_params()
+    ((None, 1), 49)
+
+    Without an `Input` at its start it is built by the first data it sees.
+    """
+
+    def __init__(self, layers: Any = None, name: str | None = None, **kwargs: Any):
+        super().__init__(name=name, **kwargs)
+        self._chain: list[Layer] = []
+        for layer in layers or ():
+            self.add(layer)
+
+    def add(self, layer: Any) -> None:
+        """Put a layer at the end."""
+        if type(layer) is KerasTensor and layer.source is not None:
+            layer = layer.source
+        if not isinstance(layer, Layer):
+            raise ValueError(
+                "Only instances of `keras.Layer` can be added to a Sequential model. "
+                f"Received: {layer!r} (of type {type(layer)})"
+            )
+        shape = getattr(layer, "_given_input_shape", None)
+        if not self._chain and shape is not None:
+            self.add(InputLayer(shape))
+        names = [x.name for x in self._chain]
+        if layer.name in names:
+            raise ValueError(
+                "All layers added to a Sequential model should have unique names. Name "
+                f"{layer.name!r} is already the name of a layer in this model."
+            )
+        self._chain.append(layer)
+        self._redraw(layer)
+
+    def pop(self) -> Layer:
+        """Take the last layer away."""
+        layer = self._chain.pop()
+        self._graph = None
+        for each in self._chain:
+            self._redraw(each)
+        return layer
+
+    def _redraw(self, layer: Layer) -> None:
+        """Where it starts with an `Input`, the graph of what it is now."""
+        first = self._chain[0].output if hasattr(self._chain[0], "_symbol") else None
+        if first is None:
+            return
+        last = first if self._graph is None else self._graph.outputs
+        self._connect(first, last if hasattr(layer, "_symbol") else layer(last))
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Its layers, without the `Input`."""
+        return [layer for layer in self._chain if not hasattr(layer, "_symbol")]
+
+    def build(self, input_shape: Any) -> None:
+        if not self._chain:
+            raise ValueError(
+                f"Sequential model {self.name!r} has no layers yet: give it some, with add()"
+            )
+        self.built = True
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        if self._graph is not None:
+            return self._graph.run(self.name, inputs)
+        for layer in self._chain:
+            inputs = layer(inputs)
+        return inputs

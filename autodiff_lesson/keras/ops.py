@@ -1,0 +1,110 @@
+"""``keras.ops``: the operations under Keras' names; they take symbolic tensors too."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from ..ops import arithmetic, create, elementwise, linalg, reduce, shape
+from .symbolic import apply
+
+
+def _named(function: Callable, name: str) -> Callable:
+    @functools.wraps(function, assigned=("__doc__",), updated=())
+    def operation(*args: Any, **kwargs: Any) -> Any:
+        return apply(function, *args, **kwargs)
+
+    operation.__name__ = operation.__qualname__ = name
+    return operation
+
+
+def _sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The sum over an axis, several, or all."""
+    return reduce.reduce_sum(x, axis, keepdims)
+
+
+def _mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The mean over an axis, several, or all; of whole numbers as float32."""
+    x = create.convert_to_tensor(x)
+    if not x.dtype.is_floating:
+        x = elementwise.cast(x, "float32")
+    return reduce.reduce_mean(x, axis, keepdims)
+
+
+def _concatenate(xs: Any, axis: int = -1) -> Any:
+    """Join along an axis, the last if not given."""
+    return shape.concat(xs, axis)
+
+
+def _clip(x: Any, x_min: Any, x_max: Any) -> Any:
+    """Numbers below the minimum or above the maximum are set to it."""
+    return elementwise.clip_by_value(x, x_min, x_max)
+
+
+def _take(x: Any, indices: Any, axis: int = 0) -> Any:
+    """The slices of x along an axis that the indices name."""
+    return shape.gather(x, indices, axis=axis)
+
+
+def _one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = "float32") -> Any:
+    """Labels as rows of zeros with a one at the label."""
+    return shape.one_hot(x, num_classes, axis=axis, dtype=dtype)
+
+
+def _shape(x: Any) -> tuple:
+    """The shape as a tuple."""
+    return tuple(x.shape)
+
+
+def _to_numpy(x: Any) -> Any:
+    """The values as an array."""
+    return x.numpy() if hasattr(x, "numpy") else create.convert_to_tensor(x).numpy()
+
+
+def _argmax(x: Any, axis: int | None = None) -> Any:
+    """Where the largest number is, as int32; in x as one row, if there is no axis."""
+    if axis is None:
+        x, axis = shape.reshape(x, (-1,)), 0
+    return elementwise.cast(reduce.argmax(x, axis), "int32")
+
+
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """The length of a vector, over all axes if none is given."""
+    return reduce.norm(x, "euclidean" if ord is None else ord, axis, keepdims)
+
+
+_FUNCTIONS: dict[str, Callable] = {
+    **{
+        name: getattr(module, name)
+        for module, names in {
+            arithmetic: "add subtract multiply divide negative maximum minimum greater "
+            "greater_equal less less_equal equal not_equal logical_and logical_or logical_not",
+            elementwise: "abs cast cos cosh exp floor log log1p relu round sigmoid sign sin sinh "
+            "softplus sqrt square stop_gradient tan tanh where elu leaky_relu",
+            linalg: "einsum matmul",
+            create: "convert_to_tensor eye linspace ones ones_like zeros zeros_like",
+            reduce: "cumsum log_softmax softmax",
+            shape: "broadcast_to expand_dims meshgrid repeat reshape squeeze stack tile "
+            "transpose unstack",
+        }.items()
+        for name in names.split()
+    },
+    "argmax": _argmax,
+    "clip": _clip,
+    "concatenate": _concatenate,
+    "max": lambda x, axis=None, keepdims=False: reduce.reduce_max(x, axis, keepdims),
+    "mean": _mean,
+    "min": lambda x, axis=None, keepdims=False: reduce.reduce_min(x, axis, keepdims),
+    "norm": _norm,
+    "one_hot": _one_hot,
+    "power": arithmetic.pow,
+    "prod": lambda x, axis=None, keepdims=False: reduce.reduce_prod(x, axis, keepdims),
+    "sum": _sum,
+    "take": _take,
+}
+
+globals().update({name: _named(function, name) for name, function in _FUNCTIONS.items()})
+globals().update({"shape": _shape, "convert_to_numpy": _to_numpy})
+
+__all__ = sorted([*_FUNCTIONS, "shape", "convert_to_numpy"])

@@ -1,0 +1,106 @@
+"""Weights in a file: written whole or not at all, read without running anything in it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..variable import Variable
+from .names import snake_case
+
+if TYPE_CHECKING:
+    from .layer import Layer
+
+
+def named_weights(layer: Layer, prefix: str = "", seen: dict | None = None) -> dict[str, Variable]:
+    """Every weight by a name that a model made anew in the same way gives it too.
+
+    A layer's own name, where its user chose it; else its class's, counted within the model, since
+    ``dense_7`` depends on how many there were before.
+    """
+    seen = {} if seen is None else seen
+    found: dict[str, Variable] = {}
+    counts: Counter[str] = Counter()
+    variables, layers, _ = layer._contents()
+    for variable in variables:
+        if id(variable) not in seen:
+            seen[id(variable)] = variable
+            found[prefix + _counted(variable.name.split(":")[0], counts)] = variable
+    inside: Counter[str] = Counter()
+    for inner in layers:
+        if id(inner) not in seen:
+            seen[id(inner)] = inner
+            base = snake_case(type(inner).__name__)
+            own = inner.name if not inner.name.startswith(base) else base
+            found |= named_weights(inner, f"{prefix}{_counted(own, inside)}/", seen)
+    return found
+
+
+def _counted(name: str, counts: Counter[str]) -> str:
+    counts[name] += 1
+    return name if counts[name] == 1 else f"{name}_{counts[name] - 1}"
+
+
+def save_weights(model: Any, filepath: str | Path, overwrite: bool = True) -> None:
+    """Write the weights beside ``filepath``, then put them in its place in one go."""
+    path = Path(filepath)
+    weights = named_weights(model)
+    if not weights:
+        raise ValueError(
+            f"model {model.name!r} has no weights yet: call it on data once, to build them"
+        )
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists already; write overwrite=True to replace it")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} to save weights in")
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+        try:
+            np.savez(file, **{name: v._tensor._value for name, v in weights.items()})  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()  # Windows does not move a file that is open
+            os.replace(file.name, path)
+        except BaseException:
+            file.close()
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def load_weights(model: Any, filepath: str | Path) -> None:
+    """Check the whole file against the model, then assign."""
+    path = Path(filepath)
+    weights = named_weights(model)
+    if not weights:
+        raise ValueError(
+            f"model {model.name!r} has no weights yet, so none can be loaded: call it on data "
+            "once, to build them"
+        )
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            values = {name: file[name] for name in file.files}
+    except (ValueError, AttributeError, TypeError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise ValueError(f"{path} is not a file of save_weights, or is damaged: {error}") from None
+    missing = [name for name in weights if name not in values]
+    extra = [name for name in values if name not in weights]
+    if missing or extra:
+        raise ValueError(
+            f"{path} does not fit model {model.name!r}; nothing was loaded."
+            + (f" It lacks {', '.join(missing)}." if missing else "")
+            + (f" The model has no {', '.join(extra)}." if extra else "")
+        )
+    for name, variable in weights.items():
+        value = values[name]
+        if value.shape != variable.shape or value.dtype != variable.dtype:
+            raise ValueError(
+                f"{path} does not fit model {model.name!r}; nothing was loaded. {name} is "
+                f"{value.dtype} of shape {value.shape} there, {variable.dtype.name} of shape "
+                f"{variable.shape} in the model"
+            )
+    for name, variable in weights.items():
+        variable.assign(values[name])

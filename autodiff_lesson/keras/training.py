@@ -1,0 +1,344 @@
+"""The loops around the steps: `fit`, `evaluate` and `predict`."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import nest
+from ..tensor import Tensor
+from .batches import Epochs, as_arrays, batches_of, is_stream, split, unpack
+from .callbacks import CallbackList, History
+from .progress import progress_for
+
+if TYPE_CHECKING:
+    from .model import Model
+
+__all__ = ["NoMetrics", "evaluate", "fit", "predict", "unpack"]
+
+
+def fit(
+    self: Model,
+    x: Any = None,
+    y: Any = None,
+    batch_size: int | None = None,
+    epochs: int = 1,
+    verbose: Any = "auto",
+    callbacks: Any = None,
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+    shuffle: bool = True,
+    class_weight: Mapping | None = None,
+    sample_weight: Any = None,
+    initial_epoch: int = 0,
+    steps_per_epoch: int | None = None,
+) -> History:
+    """Train: go through the data ``epochs`` times, and call ``train_step`` with each batch.
+
+    Args:
+        x: arrays of examples along the first axis, a Dataset, or any iterable of batches.
+        y: what to predict, if x are arrays.
+        batch_size: examples per step, 32 if not given.
+        verbose: 0 silent, 1 a bar, 2 a line per epoch; ``"auto"``: a bar in a notebook, lines
+            elsewhere.
+        callbacks: `Callback` objects, visited before and after epochs and batches.
+        validation_split: this part of the arrays, the last, is only used to validate.
+        validation_data: (x, y), (x, y, sample_weight), or batches, to evaluate after each epoch.
+        shuffle: whether arrays are put into a new random order for each epoch.
+        class_weight: {label: weight}; sample_weight: a weight for each example.
+        initial_epoch: where to start counting, to go on with an earlier training.
+        steps_per_epoch: how many batches are an epoch; all of them if not given.
+
+    Returns:
+        A `History`: ``history.history`` has for each name a list with one float per epoch. What
+        metrics gathered is the mean of the epoch; another value that ``train_step`` returns is that
+        of the epoch's last batch.
+
+    With Ctrl-C the step that is running is finished first; ``model.history`` has the full epochs.
+    """
+    _check_compiled(self, "train_step")
+    if validation_split:
+        if is_stream(x):
+            raise ValueError(
+                "`validation_split` is only supported for arrays: give validation_data=..."
+            )
+        if validation_data is None:
+            arrays = as_arrays(x, y, sample_weight)
+            (x, y, sample_weight), validation_data = split(arrays, validation_split)
+    data = Epochs(
+        batches_of(x, y, sample_weight, batch_size, shuffle, class_weight), steps_per_epoch
+    )
+    validation = None
+    if validation_data is not None:
+        given = validation_data if isinstance(validation_data, tuple) else (validation_data,)
+        validation = Epochs(batches_of(*given, batch_size=batch_size), None)
+    self.history = History()
+    visited = CallbackList(callbacks, self, self.history, epochs=epochs, steps=data.steps,
+                           verbose=verbose)  # fmt: skip
+    self.stop_training = False
+    bar = progress_for(verbose, epochs, data)
+    with _patient() as waiting, bar:
+        visited.on_train_begin()
+        logs: dict[str, float] = {}
+        for epoch in range(initial_epoch, epochs):
+            visited.on_epoch_begin(epoch)
+            self.reset_metrics()
+            logs = _train_epoch(self, data, visited, waiting, bar, epoch)
+            if not logs and self.stop_training:
+                break
+            if validation is not None:
+                bar.pause("validation")
+                found = _test_epoch(self, validation, visited, waiting)
+                logs.update({f"val_{name}": value for name, value in found.items()})
+            visited.on_epoch_end(epoch, logs)
+            bar.epoch_ends(epoch, logs, _means(self))
+            if self.stop_training:
+                break
+        visited.on_train_end(logs)
+    return self.history
+
+
+def _train_epoch(
+    model: Model, data: Epochs, visited: CallbackList, waiting: Any, bar: Any, epoch: int
+) -> dict[str, float]:
+    """The steps of one epoch; the logs after the last."""
+    refresh = _changed_trainable(model)
+    step = model.make_train_function(force=refresh)
+    logs: dict[str, float] = {}
+    number = 0
+    begins, ends = visited.visits("on_train_batch_begin"), visited.visits("on_train_batch_end")
+    group = model.steps_per_execution
+    checked = False
+    for several in _grouped(data.epoch(), group):
+        for visit in begins:
+            visit(number)
+        for batch in several:
+            result = step(batch)
+            number += 1
+            if waiting.interrupted:
+                raise KeyboardInterrupt
+        logs = as_logs(result, "train_step", model)
+        if not checked and not all(map(math.isfinite, logs.values())):
+            checked = _warn_of_nan(logs, epoch, number)
+        for visit in ends:
+            visit(number - 1, logs)
+        bar.step(epoch, number, logs)
+        if model.stop_training:
+            break
+    if not number:
+        model.stop_training = True
+    return logs
+
+
+def evaluate(
+    self: Model,
+    x: Any = None,
+    y: Any = None,
+    batch_size: int | None = None,
+    verbose: Any = "auto",
+    sample_weight: Any = None,
+    steps: int | None = None,
+    callbacks: Any = None,
+    return_dict: bool = False,
+) -> Any:
+    """The loss and the metrics on data, with ``test_step`` for each batch.
+
+    Returns:
+        The loss, a float; a list [loss, metrics ...] if there are metrics; with ``return_dict``
+        {name: float}.
+    """
+    _check_compiled(self, "test_step")
+    data = Epochs(batches_of(x, y, sample_weight, batch_size), steps)
+    visited = CallbackList(callbacks, self, steps=data.steps, verbose=verbose)
+    bar = progress_for(verbose, 1, data, "Evaluation")
+    with _patient() as waiting, bar:
+        logs = _test_epoch(self, data, visited, waiting)
+        bar.epoch_ends(0, logs, _means(self))
+    if return_dict:
+        return logs
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
+
+
+def _test_epoch(
+    model: Model, data: Epochs, visited: CallbackList, waiting: Any
+) -> dict[str, float]:
+    step = model.make_test_function(force=False)
+    model.reset_metrics()
+    visited.on_test_begin()
+    logs: dict[str, float] = {}
+    number = 0
+    for several in _grouped(data.epoch(), model.steps_per_execution):
+        visited.on_test_batch_begin(number)
+        for batch in several:
+            result = step(batch)
+            number += 1
+            if waiting.interrupted:
+                raise KeyboardInterrupt
+        logs = as_logs(result, "test_step", model)
+        visited.on_test_batch_end(number - 1, logs)
+    visited.on_test_end(logs)
+    return logs
+
+
+def predict(
+    self: Model,
+    x: Any,
+    batch_size: int | None = None,
+    verbose: Any = "auto",
+    steps: int | None = None,
+    callbacks: Any = None,
+) -> Any:
+    """The outputs for data as NumPy arrays, computed batch by batch with ``predict_step``."""
+    data = Epochs(batches_of(x, batch_size=batch_size), steps)
+    visited = CallbackList(callbacks, self, steps=data.steps, verbose=verbose)
+    step = self.make_predict_function()
+    visited.on_predict_begin()
+    outputs: list[Any] = []
+    with _patient() as waiting:
+        for number, batch in enumerate(data.epoch()):
+            visited.on_predict_batch_begin(number)
+            outputs.append(step(batch))
+            visited.on_predict_batch_end(number, {"outputs": outputs[-1]})
+            if waiting.interrupted:
+                raise KeyboardInterrupt
+    visited.on_predict_end()
+    if not outputs:
+        raise ValueError("predict was given no batch")
+    parts = [nest.flatten(output) for output in outputs]
+    joined = [np.concatenate([leaf._value for leaf in column]) for column in zip(*parts)]
+    return nest.pack_sequence_as(outputs[0], joined)
+
+
+# ---------------------------------------------------------------- what the loops need
+def as_logs(result: Any, step: str, model: Model) -> dict[str, float]:
+    """What a step returned, as {name: float}; a dict inside is spread out."""
+    if not isinstance(result, Mapping):
+        raise ValueError(
+            f"{type(model).__name__}.{step} must return a dict {{name: number}}, and returned "
+            f"{_described(result)}. End it with `return {{m.name: m.result() for m in "
+            "self.metrics}`"
+        )
+    logs: dict[str, float] = {}
+    for name, value in result.items():
+        if type(value) is Tensor and not value._value.ndim:
+            logs[name] = float(value._value)
+        elif isinstance(value, Mapping):
+            logs.update(as_logs(value, step, model))
+        else:
+            try:
+                logs[name] = float(np.asarray(value).reshape(()))
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"{type(model).__name__}.{step} returned {_described(value)} under {name!r}: "
+                    "only single numbers can be logged. Reduce it, for example with "
+                    "tf.reduce_mean, or take a metric's result()"
+                ) from None
+    return logs
+
+
+def _described(value: Any) -> str:
+    if value is None:
+        return "None"
+    shape = getattr(value, "shape", None)
+    return f"a {type(value).__name__}" + ("" if shape is None else f" of shape {tuple(shape)}")
+
+
+def _means(model: Model) -> set[str]:
+    """The names whose values metrics gathered over the epoch."""
+    return {name for m in model.metrics for name in _names(m)}
+
+
+def _names(metric: Any) -> Iterable[str]:
+    inner = getattr(metric, "_built", None)
+    return [metric.name] if inner is None else [name for *_, name, _ in inner]
+
+
+def _grouped(batches: Iterator, size: int) -> Iterator[list]:
+    """``size`` batches at a time; fewer at the end."""
+    group: list = []
+    for batch in batches:
+        group.append(batch)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _check_compiled(model: Model, step: str) -> None:
+    from .model import Model as Base
+
+    if model._compiled is None and getattr(type(model), step) is getattr(Base, step):
+        raise ValueError(
+            "You must call `compile()` before using the model: "
+            'model.compile(optimizer="adam", loss="mse"), for example'
+        )
+
+
+def _changed_trainable(model: Model) -> bool:
+    """Whether a weight was frozen or thawed since the training step was recorded.
+
+    What a recording trains is settled when it is made, so it is made anew then.
+    """
+    before: dict[int, bool] = getattr(model, "_trained_before", {})
+    trainable = {id(v) for v in model.trainable_variables}
+    now = {id(v): id(v) in trainable for v in model.weights}
+    object.__setattr__(model, "_trained_before", now)
+    return any(now.get(key, flag) != flag for key, flag in before.items())
+
+
+def _warn_of_nan(logs: dict[str, float], epoch: int, number: int) -> bool:
+    names = [name for name, value in logs.items() if not math.isfinite(value)]
+    warnings.warn(
+        f"{', '.join(names)} became {logs[names[0]]} in step {number} of epoch {epoch + 1}. The "
+        "callback keras.callbacks.TerminateOnNaN() stops training then, "
+        "explain.find_nan(tape, loss) says which operation it was. Often the learning rate is too "
+        "large",
+        RuntimeWarning,
+        stacklevel=4,
+    )
+    return True
+
+
+class NoMetrics:
+    """Stands for the compiled metrics of a model that was compiled without any."""
+
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing to update."""
+
+
+class _patient:  # noqa: N801  (used as `with _patient()`)
+    """For the length of a ``with``, Ctrl-C is noted and acted on between two steps.
+
+    So a step is never left half done: weights, optimizer and metrics belong together. A second
+    Ctrl-C interrupts at once.
+    """
+
+    interrupted = False
+
+    def __enter__(self) -> _patient:
+        self._before: Any = None
+        if threading.current_thread() is threading.main_thread():
+            before = signal.getsignal(signal.SIGINT)
+            if before is signal.default_int_handler:
+                self._before = before
+                signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+            if self.interrupted and error[0] is None:
+                raise KeyboardInterrupt
+
+    def _note(self, number: int, frame: Any) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self.interrupted = True
