@@ -152,7 +152,7 @@ def handed_out(value: Any) -> Any:
 
 def value_text(value: Any) -> str:
     """The value as it stands in a repr."""
-    text = repr(value) if value.ndim else str(value)
+    text = repr(value) if value.ndim else str(value.item())
     return "\n" + text if "\n" in text else text
 
 
@@ -248,13 +248,9 @@ def _holds_arrays(value: Any) -> bool:
 
 
 def _as_int32(array: np.ndarray) -> np.ndarray:
+    """Python's whole numbers become int32; those that do not fit stay int64."""
     small = array.astype(np.int32)
-    if not (small == array).all():
-        raise ValueError(
-            f"{array} does not fit into int32, which Python's whole numbers become. "
-            "Say dtype=tf.int64"
-        )
-    return small
+    return small if (small == array).all() else array
 
 
 def _checked(array: np.ndarray) -> np.ndarray:

@@ -19,7 +19,11 @@ from .shape import broadcast_kernel
 @kernel
 def matmul_kernel(x: Any, y: Any) -> Any:
     """The product of matrices, over leading axes that broadcast."""
-    return np.dot(x, y) if x.ndim == 2 == y.ndim else np.matmul(x, y)
+    if x.ndim == 2 == y.ndim:
+        return np.dot(x, y)
+    if x.ndim < 2 or y.ndim < 2:
+        raise ValueError("matrices have two axes or more; use tf.tensordot(x, y, 1) for vectors")
+    return np.matmul(x, y)
 
 
 @kernel
