@@ -202,7 +202,7 @@ def test_formula_of_every_row_gives_what_the_rule_gives(name):
     called = {id(x): letter for x, letter in zip(inputs, "abc", strict=False)}
     called |= {id(o): f"z{i}" for i, o in enumerate(outputs, 1)}
     values = {called[id(x)]: x.numpy() for x in (*inputs, *outputs)}
-    values |= {f"z\u0304{i}": seed for i, seed in enumerate(seeds, 1)}
+    values |= {explain.adjoint(f"z{i}"): seed for i, seed in enumerate(seeds, 1)}
     assert step.contributions
     for given in step.contributions:
         formula = explain.formula(step, given.position, names=called)
@@ -233,8 +233,7 @@ def test_no_row_with_a_rule_is_missing():
     ],
 )
 def test_formula_of_an_operation(op, text, latex):
-    # decomposed and composed letters are the same text
-    assert str(explain.formula(op)) == text.replace("ȳ", "y\u0304")
+    assert str(explain.formula(op)) == text
     if latex:
         assert explain.formula(op).latex == latex
 
@@ -246,11 +245,11 @@ def test_formula_of_a_record_uses_its_names_and_numbers():
         u = x * x
         loss = u * 2.0
     (second, first) = tape.walk(loss, x)
-    assert explain.formula(second).with_numbers() == "u\u0304 = 1 · 2 = 2"
+    assert explain.formula(second).with_numbers() == "ū = 1 · 2 = 2"
     assert explain.formula(first, 0).with_numbers() == "x\u0304 = 2 · 3 = 6"
     assert explain.formula(first).with_numbers() == "x\u0304 = 2 · 3 + 2 · 3 = 12"
     assert repr(explain.formula(tape.records[0])) == (
-        "<Formula of multiply: x\u0304 = u\u0304 · x + u\u0304 · x>"
+        "<Formula of multiply: x\u0304 = ū · x + ū · x>"
     )
 
 
@@ -276,7 +275,7 @@ def test_formula_of_a_custom_gradient_names_its_source():
         tape.watch([a, b])
         c = bar(a, b)
     formula = explain.formula(next(tape.walk(c, [a, b])))
-    assert formula.text == "a\u0304 = grad(c\u0304)[0]\nb\u0304 = grad(c\u0304)[1]"
+    assert formula.text == "ā = grad(c\u0304)[0]\nb\u0304 = grad(c\u0304)[1]"
     assert "`return upstream * y, upstream * x`" in formula.note
     assert "test_explain.py, line" in formula.note
 
@@ -342,7 +341,7 @@ def test_names_given_with_name_and_none_at_all():
 
 
 def test_adjoint_names():
-    assert explain.adjoint("u₁") == "u\u0304₁"
+    assert explain.adjoint("u₁") == "ū₁"
     assert explain.adjoint("loss") == "l\u0305o\u0305s\u0305s\u0305"
     assert explain.adjoint_latex("u₁₂") == r"\bar{u}_{12}"
     assert explain.adjoint_latex("my_loss") == r"\overline{\mathrm{my\_loss}}"

@@ -284,7 +284,5 @@ def test_a_gradient_that_is_not_none():
         y = x * x
     reason = explain.why_none(tape, y, x)
     assert reason.case == "connected"
-    assert reason == (
-        "The gradient of y by x is not None: y depends on x by recorded steps."
-    )
+    assert reason == ("The gradient of y by x is not None: y depends on x by recorded steps.")
     assert tape.gradient(y, x).numpy() == 6.0

@@ -10,10 +10,11 @@
 
 from .checks import GradientReport, check_gradients
 from .exercise import Verdict, check
-from .formula import Formula, adjoint, adjoint_latex, formula
+from .formula import Formula, formula
 from .naming import names
 from .nans import NanReport, find_nan
 from .reasons import Reason, why_none
+from .writing import adjoint, adjoint_latex
 
 __all__ = [
     "Formula",

@@ -10,11 +10,10 @@ import numpy as np
 from .. import nest
 from ..custom_gradient import CustomGradient
 from ..errors import InvalidArgumentError
-from ..lines import place_of
 from ..recorder import Record, silence
 from ..tape import GradientTape
 from ..tensor import Tensor, as_value
-from .formula import _body
+from .formula import grad_line
 
 _DIRECTIONS = 3
 # step and tolerance of central differences: about the cube root of the precision, and its square
@@ -59,7 +58,7 @@ def check_gradients(f: Callable, *args: Any, order: int = 2) -> GradientReport:
     >>> check_gradients(lambda x, y: tf.sin(x) * y, 0.5, [1.0, 2.0])
     <lambda>: right (2 arguments, first order, second order)
     """
-    name = getattr(f, "__name__", None) or getattr(f, "name", type(f).__name__)
+    name = str(getattr(f, "__name__", None) or getattr(f, "name", type(f).__name__))
     with silence(), np.errstate(all="ignore"):
         try:
             return _Check(f, args, np.float64).report(name, order)
@@ -208,7 +207,7 @@ class _Check:
             if g is not None and g.shape != x._value.shape:
                 problems.append(
                     f"the grad of {op.name} gives shape {g.shape} for argument {i}, which has "
-                    f"shape {x._value.shape}. {_where(op)}"
+                    f"shape {x._value.shape}. It says {grad_line(op)}"
                 )
         if problems:
             return problems
@@ -226,13 +225,13 @@ class _Check:
             problems.append(
                 f"the grad of {op.name} forgot `upstream`: for argument {' and '.join(constant)} "
                 "it gives the same whatever comes from above. Multiply the derivative by upstream. "
-                f"{_where(op)}"
+                f"It says {grad_line(op)}"
             )
         if bent:
             problems.append(
                 f"the grad of {op.name} is not linear in upstream for argument "
                 f"{' and '.join(bent)}: twice the upstream gradient must give twice the gradient. "
-                f"{_where(op)}"
+                f"It says {grad_line(op)}"
             )
         return problems
 
@@ -249,13 +248,3 @@ def _converted(value: Any, dtype: Any) -> Tensor:
     read = value._read() if hasattr(value, "_read") else value
     array = np.asarray(as_value(read))
     return Tensor(array.astype(dtype)[()] if array.dtype.kind == "f" else array[()])
-
-
-def _where(op: CustomGradient) -> str:
-    """The line in which a grad returns, and where the grad is."""
-    code = getattr(op.grad, "__code__", None)
-    if code is None:
-        return ""
-    place = place_of(code, -1)
-    returns = [line for line in _body(op.grad) if line.startswith(("return", "lambda"))]
-    return f"It says `{returns[-1] if returns else place.text}` ({place})"

@@ -176,7 +176,7 @@ def _operands(node: ast.AST) -> Iterable[ast.AST]:
 
 def _spelled(node: ast.AST, tensor: Tensor) -> str:
     try:
-        number = ast.literal_eval(node)  # type: ignore[arg-type]
+        number = ast.literal_eval(node)
     except (ValueError, TypeError):
         return name_of(node) or ""
     is_it = type(number) in (int, float) and not tensor.shape and tensor._value == number

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..lines import Place, user_frame
 from ..recorder import silence
-from .formula import adjoint
 from .naming import names
+from .writing import adjoint
 
 
 class Birth(NamedTuple):
