@@ -1,8 +1,8 @@
-"""A small autodiff module that is used, and behaves, as TensorFlow: ``import autodiff_lesson as tf``.
+"""A small autodiff module that is used as TensorFlow is: ``import autodiff_lesson as tf``.
 
-Everything spelled ``tf.`` here is spelled so in TensorFlow too; ``keras`` is Keras. This package's own
-are `show` (pictures), `explain` (sentences, formulas, checks), `data`, and a tape's ``walk`` and
-``records``.
+Everything spelled ``tf.`` here is spelled so, and behaves so, in TensorFlow too; ``keras`` is
+Keras. This package's own are `show` (pictures), `explain` (sentences, formulas, checks), `data`,
+and a tape's ``walk`` and ``records``.
 """
 
 # fmt: off

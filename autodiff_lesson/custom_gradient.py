@@ -8,7 +8,7 @@ from typing import Any
 
 from . import nest
 from .lines import here, place_of, user_frame
-from .ops.shape import identity
+from .ops.elementwise import identity
 from .primitive import Lifted, tensor_of
 from .recorder import Record, Recorder, only, thread
 from .tensor import Tensor, constant
@@ -92,8 +92,8 @@ def custom_gradient(f: Callable) -> Callable:
 
     ``f(*args)`` returns its result and a function ``grad(*upstream)``. That gets one upstream
     gradient per result and returns one gradient per argument, already multiplied by upstream.
-    A function that reads variables needs ``grad(*upstream, variables)``, which returns the gradients
-    of the arguments and a list of those of the variables.
+    A function that reads variables needs ``grad(*upstream, variables)``, which returns the
+    gradients of the arguments and a list of those of the variables.
 
     >>> import autodiff_lesson as tf
     >>> @tf.custom_gradient
@@ -125,8 +125,8 @@ def custom_gradient(f: Callable) -> Callable:
                 thread.active.remove(reader)
             y, grad = _two(f, result)
             outputs = [identity(_as_tensor(part)) for part in nest.flatten(y)]
-        made = {id(t) for t in tensors}
-        variables = [v for v, t in reader.variables() if id(t) not in made]
+        given = {id(t) for t in tensors}
+        variables = [v for v, t in reader.variables() if id(t) not in given]
         inputs = (*tensors, *(v._tensor for v in variables))
         op = CustomGradient(f, grad, len(tensors), variables)
         tapes = [r for r in thread.active if r.is_tape]
@@ -175,7 +175,7 @@ class _Reader(Recorder):
 
     def __init__(self) -> None:
         self._read: dict[int, tuple] = {}
-        self.append = lambda record: None  # type: ignore[assignment, method-assign]
+        self.append = lambda record: None
 
     def read(self, variable: Any, tensor: Tensor) -> None:
         if variable.trainable:

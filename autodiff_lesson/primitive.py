@@ -40,7 +40,7 @@ ROWS: dict[Callable, Primitive] = {}
 """The row of each NumPy function or kernel that rules may use."""
 
 # On scalars Python's operators are three to ten times faster than the ufuncs of the same name.
-_OPERATORS = {
+_OPERATORS: dict[Callable, Callable] = {
     np.add: operator.add,
     np.subtract: operator.sub,
     np.multiply: operator.mul,
@@ -119,8 +119,8 @@ class Primitive:
     def rules_for(self, record: Record, g: Any, lift: Callable) -> Sequence[Rule | None]:
         """The rule of each input of a record; a variadic row's single rule is told which it is."""
         if self.variadic:
-            rule = self.rules[0]
-            return [functools.partial(rule, position=i) for i in range(len(record.inputs))]  # type: ignore[arg-type]
+            rule: Any = self.rules[0]
+            return [functools.partial(rule, position=i) for i in range(len(record.inputs))]
         return self.rules
 
     def _sorted_out(self, inputs: tuple, attributes: dict) -> tuple[tuple, dict]:

@@ -66,14 +66,10 @@ def print(
         return _HERE
 
     pattern = nest.map_structure(leaf, list(inputs))
-    _print(
-        *tensors, pattern=pattern, stream=output_stream, summarize=summarize, sep=sep, end=end
-    )
+    _print(*tensors, pattern=pattern, stream=output_stream, summarize=summarize, sep=sep, end=end)
 
 
-def show_line(
-    *values: Any, pattern: list, stream: Any, summarize: int, sep: str, end: str
-) -> None:
+def show_line(*values: Any, pattern: list, stream: Any, summarize: int, sep: str, end: str) -> None:
     """Write one line: ``pattern`` says what stands between the values."""
     left = iter(values)
     text = sep.join(_text(part, left, summarize, top=True) for part in pattern) + end

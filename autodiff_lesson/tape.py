@@ -131,9 +131,7 @@ class GradientTape(Recorder):
         """A value left: note it, so that `explain.why_none` can say where."""
         if how != "bool":
             frame = user_frame(2)
-            self.append(
-                Record(LEFT[how], (tensor,), {}, None, frame.f_code, frame.f_lasti)
-            )
+            self.append(Record(LEFT[how], (tensor,), {}, None, frame.f_code, frame.f_lasti))
 
     def customized(self, record: Record) -> None:
         """The call of a custom gradient is one record."""
@@ -288,9 +286,7 @@ class GradientTape(Recorder):
     def records(self) -> list[Record]:
         """The records that depend on something watched: what a gradient can flow through."""
         live = self._reached([w for w, _ in self._watched.values()])
-        return [
-            r for r in self._records if r.op.rules and any(id(t) in live for t in r.outputs)
-        ]
+        return [r for r in self._records if r.op.rules and any(id(t) in live for t in r.outputs)]
 
     def walk(
         self, target: Any, sources: Any, output_gradients: Any = None
@@ -416,8 +412,10 @@ class GradientTape(Recorder):
     def _seeded(self, target: Any, output_gradients: Any, lift: Any) -> dict[int, Any]:
         """The adjoints to start with: one for each target, or what the caller gives."""
         targets = nest.flatten(target)
-        given = nest.flatten(output_gradients) if output_gradients is not None else [None] * len(
-            targets
+        given = (
+            nest.flatten(output_gradients)
+            if output_gradients is not None
+            else [None] * len(targets)
         )
         if len(given) != len(targets):
             raise ValueError(

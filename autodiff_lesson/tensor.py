@@ -156,9 +156,7 @@ def value_text(value: Any) -> str:
     return "\n" + text if "\n" in text else text
 
 
-def constant(
-    value: Any, dtype: Any = None, shape: Any = None, name: str | None = None
-) -> Tensor:
+def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> Tensor:
     """Make a tensor of Python numbers, nested lists of them, or a NumPy array (copied).
 
     Python floats become float32 and ints int32; NumPy arrays keep their dtype. ``shape`` fills

@@ -116,11 +116,11 @@ class Variable:
 
     def assign_add(self, delta: Any, name: str | None = None, read_value: bool = True) -> Variable:
         """Add ``delta`` to it."""
-        return self.assign(self._read() + delta)  # type: ignore[operator]
+        return self.assign(self._read() + delta)
 
     def assign_sub(self, delta: Any, name: str | None = None, read_value: bool = True) -> Variable:
         """Subtract ``delta`` from it."""
-        return self.assign(self._read() - delta)  # type: ignore[operator]
+        return self.assign(self._read() - delta)
 
     def _fitting(self, value: Any) -> Any:
         dtype = self._tensor._value.dtype
@@ -231,5 +231,3 @@ def _members(value: Any) -> Iterator:
             yield from _members(value[key])
     else:
         yield value
-
-

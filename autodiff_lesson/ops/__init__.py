@@ -41,7 +41,7 @@ def _logical(row: Primitive, sign: str) -> Callable:
 
 
 def _operators(cls: Any) -> None:
-    """Hang the operators on a class. A lambda each: a method found on the type is called fastest."""
+    """Hang the operators on a class. A lambda each: what is found on the type is called fastest."""
     add, subtract = arithmetic.add, arithmetic.subtract
     multiply, divide = arithmetic.multiply, arithmetic.divide
     cls.__add__ = lambda x, y: add(x, y)

@@ -2,12 +2,13 @@
 
 The legend of every rule: g the upstream gradient, z the output, x and y the inputs.
 """
+
 # fmt: off
 from __future__ import annotations
 
 import numpy as np
 
-from ..primitive import kernel, primitive
+from ..primitive import primitive
 
 add = primitive(np.add, lambda g, z, x, y: g,
                         lambda g, z, x, y: g)

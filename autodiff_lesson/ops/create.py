@@ -57,7 +57,7 @@ def range(
     """Numbers from ``start`` up to, not including, ``limit``."""
     if limit is None:
         start, limit = 0, start
-    parts = [np.asarray(tensor_of(part)) for part in (start, limit, delta)]
+    parts: Any = [np.asarray(tensor_of(part)) for part in (start, limit, delta)]
     if dtype is None:
         floats = any(p.dtype.kind == "f" for p in parts)
         dtype = np.float32 if floats else np.int32

@@ -2,6 +2,7 @@
 
 The legend of every rule: g the upstream gradient, z the output, then the inputs.
 """
+
 # fmt: off
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from ..tensor import Tensor
 from .shape import broadcast_kernel
 
 
-
 @kernel
 def matmul_kernel(x: Any, y: Any) -> Any:
     """The product of matrices, over leading axes that broadcast."""
@@ -108,7 +107,7 @@ def einsum(equation: str, *inputs: Any, name: str | None = None) -> Tensor:
 
 
 def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Tensor:
-    """Sum products over ``axes``: a number of axes (last of ``a``, first of ``b``), or two lists."""
+    """Sum products over ``axes``: how many (last of ``a``, first of ``b``), or two lists."""
     a, b = (tensor_of(t) for t in (a, b))
     if isinstance(axes, int):
         axes = (list(range(a.ndim - axes, a.ndim)), list(range(axes)))
@@ -121,5 +120,3 @@ def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Tensor:
     shared = {left[i % a.ndim] for i in first}
     result = [c for c in left + right if c not in shared]
     return einsum(f"{''.join(left)},{''.join(right)}->{''.join(result)}", a, b)
-
-

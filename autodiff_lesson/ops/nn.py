@@ -41,9 +41,7 @@ def _channels_first(x: Any, pads: list, value: float = 0.0) -> Any:
     """(batch, h, w, c) as (c, batch, h, w) with the borders filled."""
     (_, top, bottom), (_, left, right) = pads
     batch, height, width, channels = x.shape
-    out = np.full(
-        (channels, batch, height + top + bottom, width + left + right), value, x.dtype
-    )
+    out = np.full((channels, batch, height + top + bottom, width + left + right), value, x.dtype)
     out[:, :, top : top + height, left : left + width] = x.transpose(3, 0, 1, 2)
     return out
 
@@ -70,11 +68,10 @@ def _columns(x: Any, window: tuple, strides: tuple, pads: list) -> Any:
 @kernel
 def labels_kernel(labels: Any, *, classes: int) -> Any:
     """The labels, once each is seen to be a class. A row, so that a replay looks again."""
-    if labels.size and not (0 <= labels.min() and labels.max() < classes):
+    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
         wrong = labels.max() if labels.max() >= classes else labels.min()
         raise InvalidArgumentError(
-            f"Received a label value of {wrong} which is outside the valid range of "
-            f"[0, {classes})."
+            f"Received a label value of {wrong} which is outside the valid range of [0, {classes})."
         )
     return labels
 
@@ -239,9 +236,7 @@ def sparse_softmax_cross_entropy_with_logits(
     logits = logits if type(logits) is Tensor else constant(logits)
     classes = logits.shape[-1]
     checked = cast(_labels(labels, classes=classes), np.int64)
-    return softmax_cross_entropy_with_logits(
-        one_hot(checked, classes, dtype=logits.dtype), logits
-    )
+    return softmax_cross_entropy_with_logits(one_hot(checked, classes, dtype=logits.dtype), logits)
 
 
 def sigmoid_cross_entropy_with_logits(
@@ -250,8 +245,4 @@ def sigmoid_cross_entropy_with_logits(
     """max(x, 0) - x * labels + log(1 + exp(-abs(x))): finite for any logits x."""
     logits = logits if type(tensor_of(logits)) is Tensor else constant(logits)
     positive = maximum(logits, 0.0)
-    return add(
-        subtract(positive, multiply(logits, labels)), log1p(exp(negative(abs(logits))))
-    )
-
-
+    return add(subtract(positive, multiply(logits, labels)), log1p(exp(negative(abs(logits)))))

@@ -27,7 +27,7 @@ def normal_kernel(*, shape: tuple, mean: float, stddev: float, dtype: np.dtype) 
     return source.generator.normal(mean, stddev, shape).astype(dtype)
 
 
-def uniform_kernel(*, shape: tuple, low: float, high: float, dtype: np.dtype) -> Any:
+def uniform_kernel(*, shape: tuple, low: Any, high: Any, dtype: Any) -> Any:
     """Draws that are equally likely between ``low`` and ``high`` (not included)."""
     if dtype.kind in "iu":
         return source.generator.integers(low, high, shape, dtype)

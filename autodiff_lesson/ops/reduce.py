@@ -27,7 +27,7 @@ def sum_kernel(x: Any, *, axis: Any, keepdims: bool) -> Any:
 @kernel
 def mean_kernel(x: Any, *, axis: Any, keepdims: bool) -> Any:
     """The mean, in the dtype of ``x``: of whole numbers a whole number."""
-    total = np.add.reduce(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+    total: Any = np.add.reduce(x, axis=axis, keepdims=keepdims, dtype=x.dtype)  # type: ignore[call-overload]
     count = x.size // max(total.size, 1) if x.size else 0
     return total // count if x.dtype.kind in "iu" else total / x.dtype.type(count)
 
@@ -106,7 +106,7 @@ _cumsum = primitive(kernel(lambda x, *, axis: np.cumsum(x, axis, dtype=x.dtype))
     lambda g, z, x, *, axis: reverse(cumsum_kernel(reverse(g, axis), axis=axis), axis),
     name="cumsum")
 # fmt: on
-cumsum_kernel = _cumsum.forward
+cumsum_kernel: Any = _cumsum.forward
 
 
 def reverse(x: Any, axis: int) -> Any:
@@ -161,9 +161,9 @@ def reduce_prod(
     product = factors[0] if factors else ones(left, x.dtype)
     for factor in factors[1:]:
         product = multiply(product, factor)
-    return reshape(product, [1 if a in gone else n for a, n in enumerate(x.shape)]) if (
-        keepdims
-    ) else product
+    if not keepdims:
+        return product
+    return reshape(product, [1 if a in gone else n for a, n in enumerate(x.shape)])
 
 
 def reduce_any(

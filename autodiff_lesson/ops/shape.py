@@ -16,7 +16,6 @@ from ..dtypes import numpy_dtype
 from ..errors import InvalidArgumentError
 from ..primitive import kernel, primitive, tensor_of
 from ..tensor import Tensor, constant
-from .elementwise import identity
 
 
 # ---------------------------------------------------------------- kernels NumPy does not have
@@ -124,7 +123,8 @@ _one_hot = primitive(
         np.expand_dims(indices, -1) == np.arange(depth), dtype.type(on), dtype.type(off))),
     name="one_hot")
 # fmt: on
-concat_kernel, stack_kernel = _concat.forward, _stack.forward
+concat_kernel: Any = _concat.forward
+stack_kernel: Any = _stack.forward
 
 
 # ---------------------------------------------------------------- what the rules compute with
@@ -167,7 +167,7 @@ def _repeats(key: Any) -> bool:
 
 
 def _check_indices(indices: Any, length: int) -> None:
-    if indices.size and not (0 <= indices.min() and indices.max() < length):
+    if indices.size and not (indices.min() >= 0 and indices.max() < length):
         raise IndexError(f"indices must lie in [0, {length}), got {indices}")
 
 
@@ -210,9 +210,7 @@ def expand_dims(input: Any, axis: int, name: str | None = None) -> Tensor:
     axis = whole(axis)
     at = axis if axis >= 0 else axis + x.ndim + 1
     if not 0 <= at <= x.ndim:
-        raise InvalidArgumentError(
-            f"expand_dims: axis={axis} is out of range for shape {x.shape}"
-        )
+        raise InvalidArgumentError(f"expand_dims: axis={axis} is out of range for shape {x.shape}")
     return reshape(x, (*x.shape[:at], 1, *x.shape[at:]))
 
 
@@ -416,5 +414,3 @@ def shape(input: Any, out_type: Any = np.int32, name: str | None = None) -> Tens
 def rank(input: Any, name: str | None = None) -> Tensor:
     """How many axes, as an int32 scalar."""
     return constant(_tensor(input).ndim, np.int32)
-
-
