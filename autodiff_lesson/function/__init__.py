@@ -10,9 +10,10 @@ import functools
 import inspect
 import itertools
 import logging
+import operator
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import config, nest
 from ..lines import place_of
@@ -25,12 +26,13 @@ from ..variable import Variable
 from .playing import Player
 from .program import Program
 from .signature import (
-    Call,
     TensorSpec,
     conformed,
     described,
     difference,
     names_of,
+    note_repeated,
+    take_apart,
     weakly,
     with_tensors,
 )
@@ -89,13 +91,13 @@ class Trace:
         source: the NumPy function that is played.
     """
 
-    def __init__(self, key: tuple, signature: str, reason: str, structure: Any):
+    def __init__(self, key: tuple, signature: str, reason: str, pack: Callable):
         self.key = key
         self.signature = signature
         self.reason = reason
-        self.structure = structure
+        self.pack = pack  # from a list of tensors to what the function returns
         self.held: list = []
-        self.player: Player | None = None
+        self.player: Any = None
 
     @property
     def source(self) -> str:
@@ -140,7 +142,7 @@ class Function:
         self._last: Trace | None = None
         self._made_variables = False
         self._quiet = reduce_retracing
-        self._recent: list[bool] = []
+        self._streak = 0  # calls in a row that had to be recorded
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
@@ -164,25 +166,28 @@ class Function:
             return self.python_function(*args, **kwargs)
         if kwargs or self._defaults or self.input_signature is not None:
             args, kwargs = self._ordered(args, kwargs)
-        call = Call()
-        args = tuple(map(call.add, args))
+        key: list = []
+        tensors: list[Tensor] = []
+        held: list = []
+        args = tuple([take_apart(a, key, tensors, held) for a in args])
         for name in sorted(kwargs):
-            call.key.append((str, name))
-            kwargs[name] = call.add(kwargs[name])
-        key = call.finished()
-        failed = False
-        for trace in self._by_key.get(key, ()):
-            if any(object_() is None for object_ in trace.held):
+            key.append((str, name))
+            kwargs[name] = take_apart(kwargs[name], key, tensors, held)
+        if len(tensors) > 1:
+            note_repeated(key, tensors)
+        traces = self._by_key.get(tuple(key), ())
+        for trace in traces:
+            if trace.held and any(alive() is None for alive in trace.held):
                 continue
             try:
-                results = self._play(trace, call.tensors)
+                play = trace.player.play_heard if thread.active else trace.player.play
+                results = play(tensors)
             except OtherWay:
-                failed = True
                 continue
             self._last = trace
-            self._note_call(traced=False)
-            return _packed(trace.structure, results)
-        return self._trace(call, key, args, kwargs, failed)
+            self._streak = 0
+            return trace.pack(results)
+        return self._trace(tuple(key), tensors, held, args, kwargs, failed=bool(traces))
 
     def _ordered(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """The arguments in one order, however they were given, with defaults filled in."""
@@ -209,21 +214,17 @@ class Function:
             for spec, value, name in zip(specs, args[first:], names[first:], strict=True)
         )
 
-    def _play(self, trace: Trace, tensors: list[Tensor]) -> list[Tensor]:
-        assert trace.player is not None
-        if thread.active:
-            return trace.player.play_heard(tensors)
-        return trace.player.play(tensors)
-
     # ---------------------------------------------------------------- recording
-    def _trace(self, call: Call, key: tuple, args: tuple, kwargs: dict, failed: bool) -> Any:
+    def _trace(
+        self, key: tuple, tensors: list, held: list, args: tuple, kwargs: dict, failed: bool
+    ) -> Any:
         heard = bool(thread.active)
         # objects of their own, so that a tensor that is also captured is not taken for an argument
-        own = {id(t): identity(t) if heard else Tensor(t._value) for t in call.tensors}
-        fresh = [own[id(t)] for t in call.tensors]
-        tensors = iter(fresh)
-        args = tuple(with_tensors(a, tensors) for a in args)
-        kwargs = {name: with_tensors(kwargs[name], tensors) for name in sorted(kwargs)}
+        own = {id(t): identity(t) if heard else Tensor(t._value) for t in tensors}
+        fresh = [own[id(t)] for t in tensors]
+        left = iter(fresh)
+        args = tuple(with_tensors(a, left) for a in args)
+        kwargs = {name: with_tensors(kwargs[name], left) for name in sorted(kwargs)}
         tracing = Tracing(fresh)
         state = draws.generator.bit_generator.state
         thread.active.append(tracing)
@@ -243,7 +244,7 @@ class Function:
         finally:
             thread.active.remove(tracing)
         names = self._argument_names(args, kwargs)
-        trace = Trace(key, self._described(key), self._reason(key, failed), structure)
+        trace = Trace(key, self._described(key), self._reason(key, failed), _packer(structure))
         if tracing.created_variables:
             # played again, it would use this variable again, while Python would make a new one:
             # the next call must show that it does not
@@ -251,21 +252,19 @@ class Function:
             trace.reason += "; made variables, so the next call is recorded too"
         else:
             self._made_variables = True
-            self._keep(trace, call, tracing, outputs, names)
+            trace.held = [weakly(value) for value in held]
+            self._keep(trace, tracing, outputs, names)
         self.traces.append(trace)
-        self._note_call(traced=True)
-        return _packed(structure, outputs)
+        self._note_streak()
+        return trace.pack(outputs)
 
-    def _keep(
-        self, trace: Trace, call: Call, tracing: Tracing, outputs: list, names: list[str]
-    ) -> None:
+    def _keep(self, trace: Trace, tracing: Tracing, outputs: list, names: list[str]) -> None:
         place = place_of(self._code, -1) if self._code else None
         heading = f"{self._name}({trace.signature})" + (f", recorded from {place}" if place else "")
         program = Program(tracing, outputs)
         writer = Writer(program, self._name, names, heading)
         filename = f"<function {self._name}, trace {next(_numbers)}>"
         trace.player = Player(program, writer, filename)
-        trace.held = [weakly(value) for value in call.held]
         self._by_key.setdefault(trace.key, []).insert(0, trace)
         self._last = trace
 
@@ -291,12 +290,9 @@ class Function:
         found = min(reasons, key=lambda reason: (reason.count("argument"), len(reason)))
         return found or "the variables it made are there now"
 
-    def _note_call(self, traced: bool) -> None:
-        recent = self._recent
-        recent.append(traced)
-        if len(recent) > 5:
-            recent.pop(0)
-        if traced and sum(recent) == 5 and not self._quiet:
+    def _note_streak(self) -> None:
+        self._streak += 1
+        if self._streak == 5 and not self._quiet:
             _log.warning(
                 "5 out of the last 5 calls to %s triggered tf.function retracing: the latest "
                 "because of %s. Tracing is expensive. Python numbers and new shapes make a new "
@@ -318,7 +314,7 @@ def _no_gap(defaults: tuple) -> bool:
 
 
 def _flat_result(name: str, result: Any) -> tuple[Any, list[Tensor]]:
-    """The structure of a result, with True where a tensor belongs, and its tensors."""
+    """A result with the numbers of its tensors in their places, and the tensors."""
     outputs: list[Tensor] = []
 
     def leaf(value: Any) -> Any:
@@ -334,16 +330,26 @@ def _flat_result(name: str, result: Any) -> tuple[Any, list[Tensor]]:
                     "returns tensors, numbers, None, and lists, tuples and dicts of them"
                 ) from None
         outputs.append(found)
-        return _TENSOR
+        return _Output(len(outputs) - 1)
 
     return nest.map_structure(leaf, result), outputs
 
 
-_TENSOR = object()
+class _Output(NamedTuple):
+    """Stands in a structure for the tensor with this number."""
+
+    number: int
 
 
-def _packed(structure: Any, outputs: list[Tensor]) -> Any:
-    if structure is _TENSOR:
-        return outputs[0]
-    left = iter(outputs)
-    return nest.map_structure(lambda leaf: next(left) if leaf is _TENSOR else leaf, structure)
+def _packer(structure: Any) -> Callable:
+    """A function from a list of tensors to the structure with the tensors in it."""
+    if type(structure) is _Output:
+        return operator.itemgetter(structure.number)
+    if isinstance(structure, dict):
+        parts = {key: _packer(part) for key, part in structure.items()}
+        return lambda tensors: {key: part(tensors) for key, part in parts.items()}
+    if isinstance(structure, (list, tuple)):
+        packers = [_packer(part) for part in structure]
+        kind = structure._make if hasattr(structure, "_make") else type(structure)
+        return lambda tensors: kind([part(tensors) for part in packers])
+    return lambda tensors: structure

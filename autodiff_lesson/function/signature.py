@@ -58,63 +58,52 @@ class TensorSpec:
         return f"TensorSpec(shape={self.shape}, dtype=tf.{self.dtype.name}, name={self.name!r})"
 
 
-class Call:
-    """The arguments of one call, taken apart.
+def take_apart(value: Any, key: list, tensors: list[Tensor], held: list) -> Any:
+    """Note one argument of a call; give it back with its arrays made tensors.
 
-    Attributes:
-        key: what the call is known by; equal keys, same trace.
-        tensors: the tensors among the arguments.
-        held: objects that are known by their identity; the trace has to outlive no other object
-            with the same id.
+    Args:
+        key: gets what the call is known by; calls with equal keys can share a trace.
+        tensors: gets the tensors in the argument.
+        held: gets the objects that are known by their identity only.
     """
-
-    __slots__ = ("key", "tensors", "held")
-
-    def __init__(self) -> None:
-        self.key: list = []
-        self.tensors: list[Tensor] = []
-        self.held: list = []
-
-    def add(self, value: Any) -> Any:
-        """Note one argument; give it back with arrays made tensors."""
-        kind = type(value)
-        if kind is Tensor:
-            array = value._value
-            self.key.append((array.shape, array.dtype, array.strides))
-            self.tensors.append(value)
-            return value
-        if kind in (list, tuple) or (isinstance(value, (list, tuple, dict))):
-            return self._add_nest(value)
-        if isinstance(value, (np.ndarray, np.generic)):
-            return self.add(Tensor(as_value(value)))
-        if isinstance(value, _PLAIN):
-            self.key.append((kind, value))
-        elif kind is float:
-            self.key.append((kind, value.hex()))
-        else:
-            self.key.append((kind, "object", id(value)))
-            self.held.append(value)
+    kind = type(value)
+    if kind is Tensor:
+        array = value._value
+        key.append((array.shape, array.dtype, array.strides))
+        tensors.append(value)
         return value
+    if kind is tuple or isinstance(value, (list, tuple)):
+        key.append((kind, "of", len(value)))
+        items = [take_apart(item, key, tensors, held) for item in value]
+        return _like(value, items)
+    if isinstance(value, dict):
+        keys = sorted(value, key=str)
+        key.append((kind, tuple(keys)))
+        made = {name: take_apart(value[name], key, tensors, held) for name in keys}
+        return kind((name, made[name]) for name in value)
+    if isinstance(value, (np.ndarray, np.generic)):
+        return take_apart(Tensor(as_value(value)), key, tensors, held)
+    if isinstance(value, _PLAIN):
+        key.append((kind, value))
+    elif kind is float:
+        key.append((kind, value.hex()))
+    else:
+        key.append((kind, "object", id(value)))
+        held.append(value)
+    return value
 
-    def finished(self) -> tuple:
-        """The key, once all arguments are in. One tensor handed in twice is a case of its own."""
-        if len(self.tensors) > 1:
-            places = {id(t): i for i, t in enumerate(self.tensors)}
-            if len(places) < len(self.tensors):
-                self.key.append(("same", tuple(places[id(t)] for t in self.tensors)))
-        return tuple(self.key)
 
-    def _add_nest(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            keys = sorted(value, key=str)
-            self.key.append((type(value), tuple(keys)))
-            made = {key: self.add(value[key]) for key in keys}
-            return type(value)((key, made[key]) for key in value)
-        self.key.append((type(value), "of", len(value)))
-        items = [self.add(item) for item in value]
-        if hasattr(value, "_fields"):
-            return type(value)(*items)
-        return items if isinstance(value, list) else tuple(items)
+def note_repeated(key: list, tensors: list[Tensor]) -> None:
+    """One tensor handed in twice is a case of its own: its gradients add up."""
+    places = {id(t): i for i, t in enumerate(tensors)}
+    if len(places) < len(tensors):
+        key.append(("same", tuple(places[id(t)] for t in tensors)))
+
+
+def _like(value: Any, items: list) -> Any:
+    if hasattr(value, "_fields"):
+        return type(value)(*items)
+    return items if isinstance(value, list) else tuple(items)
 
 
 def with_tensors(value: Any, tensors: Any) -> Any:
@@ -125,10 +114,7 @@ def with_tensors(value: Any, tensors: Any) -> Any:
         made = {key: with_tensors(value[key], tensors) for key in sorted(value, key=str)}
         return type(value)((key, made[key]) for key in value)
     if isinstance(value, (list, tuple)):
-        items = [with_tensors(item, tensors) for item in value]
-        if hasattr(value, "_fields"):
-            return type(value)(*items)
-        return items if isinstance(value, list) else tuple(items)
+        return _like(value, [with_tensors(item, tensors) for item in value])
     return value
 
 

@@ -242,7 +242,7 @@ class Writer:
         """Between scalars a number is written as it is; beside an array a bound one is faster."""
         scalars = not any(map(_ndim, args))
         return [
-            (_number(a) if scalars else self._constant(np.asarray(a.array)))
+            (_number(a) if scalars else self._constant(np.asarray(getattr(a, "array", a))))
             if _is_plain_number(a)
             else self._text(a)
             for a in args
@@ -407,15 +407,15 @@ def _ndim(a: Any) -> int:
 
 
 def _is_plain_number(a: Any) -> bool:
-    if type(a) is not Value or a.origin != "constant":
+    array = a.array if type(a) is Value and a.origin == "constant" else a
+    if not isinstance(array, (np.generic, np.ndarray)):
         return False
-    array = a.array
     return not array.ndim and array.dtype.kind in "iuf" and bool(np.isfinite(array))
 
 
-def _number(a: Value) -> str:
+def _number(a: Any) -> str:
     """The shortest Python number that is this one again in its own dtype."""
-    array = a.array
+    array = getattr(a, "array", a)
     return str(int(array)) if array.dtype.kind in "iu" else str(array[()])
 
 
