@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["penguins", "digits", "moons", "spirals"]
+from .dataset import Dataset
+
+__all__ = ["penguins", "digits", "moons", "spirals", "Dataset"]
 
 _HERE = Path(__file__).parent
 _TEXT_COLUMNS = ("species", "island", "sex")
