@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import linecache
 import os
 import sys
@@ -53,9 +54,15 @@ class Place(NamedTuple):
         return f"{display_name(self.filename)}, line {self.line}"
 
 
+@functools.lru_cache(maxsize=1024)
+def _positions(code: CodeType) -> list[tuple]:
+    """Where in the source each instruction stands: (line, last line, column, last column)."""
+    return list(code.co_positions())
+
+
 def place_of(code: CodeType, instruction: int) -> Place:
     """Resolve a code object and the offset of an instruction in it, as a frame gives them."""
-    positions = list(code.co_positions())
+    positions = _positions(code)
     line = positions[instruction // 2][0] if instruction >= 0 and positions else None
     line = line or code.co_firstlineno
     text = linecache.getline(code.co_filename, line).strip()
@@ -90,7 +97,7 @@ class Expression(NamedTuple):
 
 def expression_at(code: CodeType, instruction: int) -> Expression | None:
     """The expression that an instruction computes; None where there is no source."""
-    positions = list(code.co_positions())
+    positions = _positions(code)
     if not 0 <= instruction // 2 < len(positions):
         return None
     return _expressions(code.co_filename).get(positions[instruction // 2])

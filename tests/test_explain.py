@@ -447,12 +447,12 @@ def test_place_in_a_notebook_is_a_cell(tmp_path):
     pytest.importorskip("ipykernel")
     cells = [
         "import autodiff_lesson as tf\nfrom autodiff_lesson import explain",
-        "x = tf.constant(3.0)\nwith tf.GradientTape() as tape:\n    y = x * x",
+        "%precision 3\nx = tf.constant(3.0)\nwith tf.GradientTape() as tape:\n    y = x * x",
         "explain.why_none(tape, y, x)",
         "explain.names(tape)[id(y)], str(tape._records[0].place)",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
     nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
     sentence = notebook.cells[2].outputs[0]["data"]["text/plain"]
-    assert "`y = x * x` (cell [2], line 3)" in sentence and "/" not in sentence
-    assert notebook.cells[3].outputs[0]["data"]["text/plain"] == "('y', 'cell [2], line 3')"
+    assert "`y = x * x` (cell [2], line 4)" in sentence and "/" not in sentence
+    assert notebook.cells[3].outputs[0]["data"]["text/plain"] == "('y', 'cell [2], line 4')"

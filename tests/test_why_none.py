@@ -240,6 +240,16 @@ def a_constant_of_the_value():
     return explain.why_none(tape, y, x), tape, y, x
 
 
+@case("not connected", "from both", "write tf.stack")
+def a_constant_of_a_list():
+    x = tf.constant(3.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        both = tf.constant([x, x])
+        y = tf.reduce_sum(both)
+    return explain.why_none(tape, y, x), tape, y, x
+
+
 @case("custom gradient gave None", "half", "`y = half(x)`")
 def custom_gradient_of_none():
     @tf.custom_gradient

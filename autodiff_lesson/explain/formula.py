@@ -87,7 +87,8 @@ def formula(op: Any, position: int | None = None, names: dict[int, str] | None =
     Args:
         op: an operation such as ``tf.multiply``, a record (its tensors' names are then used), or a
             step of ``tape.walk`` (its upstream gradient then is the one in `Formula.with_numbers`).
-        position: of which input; without it of all, those of one tensor added up.
+        position: of which input; without it of all (of a step: those that got a gradient), those
+            of one tensor added up.
         names: names of tensors by id, as from `names`.
 
     Raises:
@@ -113,7 +114,9 @@ def formula(op: Any, position: int | None = None, names: dict[int, str] | None =
         return Formula(record.op.name, [])
     positions = [] if position is None else [position]
     if position is None:  # nobody asks for the gradient of a number that stands in the line
-        positions = [i for i, x in enumerate(record.inputs) if not is_number(called[id(x)])]
+        ran = {given.position for given in getattr(op, "contributions", ())}
+        ran = ran or set(range(len(record.inputs)))
+        positions = [i for i in sorted(ran) if not is_number(called[id(record.inputs[i])])]
     return _of_record(record, positions, upstream, called)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from operator import attrgetter
 from types import FrameType
 from typing import Any
@@ -12,7 +13,7 @@ from ..custom_gradient import CustomGradient
 from ..lines import Place, place_of, user_frame
 from ..recorder import Exit, Record, silence
 from ..tensor import Tensor
-from .naming import names, variable_name
+from .naming import is_number, names, variable_name
 
 _value_of = attrgetter("_value")
 
@@ -75,6 +76,7 @@ class _Inquiry:
         self.names = names(tape, frame)
         self.y = self.called(self.targets[0] if len(self.targets) == 1 else None, "the target")
         self.x = self.called(source, "the source")
+        self.spelled = self.x.replace("the ", "")
 
     # ------------------------------------------------------------ the questions, one by one
     def answer(self) -> Reason:
@@ -82,7 +84,7 @@ class _Inquiry:
         if unfit is not None:
             return unfit
         self.ends = {id(_tensor(t)) for t in self.targets}
-        self.starts = self._starts()
+        self.starts = self._ids_of_source()
         if self._has_gradient():
             return Reason(
                 "connected",
@@ -213,7 +215,7 @@ class _Inquiry:
             return Reason(
                 "not watched",
                 f"{self.x} is a tensor that the tape was not told to "
-                f"watch.{saw} Write tape.watch({self.x}) as the first line inside the "
+                f"watch.{saw} Write tape.watch({self.spelled}) as the first line inside the "
                 "`with`.",
                 place,
             )
@@ -221,7 +223,7 @@ class _Inquiry:
             return Reason(
                 "not trainable",
                 f"{self.x} is a variable with trainable=False, which "
-                f"tapes do not watch by themselves. Write tape.watch({self.x}) inside the "
+                f"tapes do not watch by themselves. Write tape.watch({self.spelled}) inside the "
                 "`with`, or make it trainable.",
                 place,
             )
@@ -230,7 +232,7 @@ class _Inquiry:
                 "watch_accessed_variables=False",
                 "The tape was made with "
                 "watch_accessed_variables=False, so it watches no variable by itself. "
-                f"Write tape.watch({self.x}) inside the `with`, or leave that argument "
+                f"Write tape.watch({self.spelled}) inside the `with`, or leave that argument "
                 "out.",
                 place,
             )
@@ -244,7 +246,7 @@ class _Inquiry:
                     "watched too late",
                     record,
                     f"{self.x} was watched only after "
-                    f"{self.line(record)} had run. Move tape.watch({self.x}) to "
+                    f"{self.line(record)} had run. Move tape.watch({self.spelled}) to "
                     "the first line inside the `with`.",
                 )
         return None
@@ -369,6 +371,16 @@ class _Inquiry:
             t for r in self.records for t in r.inputs if id(t) in self.needed and id(t) not in made
         ]
         known = dict.fromkeys(self.called(t) for t in leaves)
+        watched = {id(w) for w, _ in self.tape._watched.values()} | set(
+            chain.from_iterable(self.tape._reads.values())
+        )
+        new = [t for t in leaves if id(t) not in watched and not is_number(self.called(t))]
+        hint = (
+            f" If a tf.constant was made of {self.x}, that copied its number only: write tf.stack "
+            "where you wrote tf.constant([…])."
+            if new
+            else ""
+        )
         of = f" {self.y} was computed from {', '.join(known)}." if known else ""
         used = self._first_use(self._ids_of_source())
         made_y = next((r for r in self.records if any(id(t) in self.ends for t in r.outputs)), None)
@@ -382,7 +394,7 @@ class _Inquiry:
         return Reason(
             "not connected",
             f"{self.y}{where} does not depend on {self.x}.{of} {seen} "
-            f"Compute {self.y} from {self.x}.",
+            f"Compute {self.y} from {self.x}.{hint}",
             place,
         )
 
@@ -397,10 +409,6 @@ class _Inquiry:
 
     def _ids_of_source(self) -> set[int]:
         return {id(_tensor(self.source)), *self.tape._keys([self.source])}
-
-    def _starts(self) -> set[int]:
-        """The source's tensors: a variable's are all its values that were read."""
-        return self._ids_of_source()
 
     def _forward(self, starts: Iterable[int], through: Any) -> set[int]:
         found = set(starts)
