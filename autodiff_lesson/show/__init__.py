@@ -15,6 +15,7 @@ _WHERE = {
     "loss_curves": "plots",
     "surface": "plots",
     "trajectories": "plots",
+    "optimizer_family": "family",
     "LivePlot": "live_plot",
     "tangent": "explorers",
     "explore": "explorers",
