@@ -1,0 +1,93 @@
+"""An error says what happened, where, and what to write instead."""
+
+import logging
+
+import pytest
+
+import autodiff_lesson as tf
+
+HERE = "test_messages.py, line "
+
+
+def message_of(function, error):
+    with pytest.raises(error) as caught:
+        function()
+    return str(caught.value)
+
+
+def test_shapes_that_do_not_fit_are_named_with_the_line():
+    one, two = tf.constant([1.0, 2.0]), tf.constant([1.0, 2.0, 3.0])
+    text = message_of(lambda: one + two, tf.errors.InvalidArgumentError)
+    assert "add" in text
+    assert "(2,)" in text
+    assert "(3,)" in text
+    assert HERE in text
+
+
+def test_dtypes_that_do_not_mix_are_named_with_the_way_out():
+    text = message_of(lambda: tf.constant(1) * tf.constant(2.0), tf.errors.InvalidArgumentError)
+    assert "int32 and float32" in text
+    assert "tf.cast" in text
+    assert HERE in text
+
+
+def test_an_unknown_keyword_is_named_with_those_there_are():
+    text = message_of(lambda: tf.square(tf.constant(1.0), axsi=0), TypeError)
+    assert "'axsi'" in text
+    assert "It takes x" in text
+
+
+def test_a_ragged_list_is_shown():
+    assert "[[1, 2], [3]]" in message_of(lambda: tf.constant([[1, 2], [3]]), ValueError)
+
+
+def test_a_used_tape_says_where_it_was_used_and_what_to_write():
+    v = tf.Variable(1.0)
+    with tf.GradientTape() as tape:
+        y = v * v
+    tape.gradient(y, v)
+    text = message_of(lambda: tape.gradient(y, v), RuntimeError)
+    assert "`tape.gradient(y, v)`" in text
+    assert HERE in text
+    assert "persistent=True" in text
+
+
+def test_watching_a_number_says_how_to_make_a_tensor():
+    text = message_of(lambda: tf.GradientTape().watch(3.0), ValueError)
+    assert "tf.constant(3.0)" in text
+
+
+def test_watching_integers_warns_with_the_fix(caplog):
+    with caplog.at_level(logging.WARNING), tf.GradientTape() as tape:
+        tape.watch(tf.constant(3))
+    assert "tf.constant(3.0)" in caplog.text
+    assert HERE in caplog.text
+
+
+def test_a_wrong_number_of_gradients_names_the_function():
+    @tf.custom_gradient
+    def short(x, y):
+        def grad(upstream):
+            return upstream
+
+        return x * y, grad
+
+    x = tf.constant(1.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = short(x, x)
+    text = message_of(lambda: tape.gradient(y, x), ValueError)
+    assert "`short`" in text
+    assert HERE in text
+
+
+def test_assigning_a_wrong_shape_names_both():
+    text = message_of(lambda: tf.Variable([1.0, 2.0]).assign([1.0]), ValueError)
+    assert "(2,)" in text
+    assert "(1,)" in text
+
+
+def test_a_target_that_is_no_tensor_is_refused():
+    with tf.GradientTape() as tape:
+        pass
+    assert "not 3.0" in message_of(lambda: tape.gradient(3.0, tf.constant(1.0)), TypeError)
