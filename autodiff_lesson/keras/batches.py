@@ -25,7 +25,7 @@ def unpack(data: Any) -> tuple[Any, Any, Any]:
     if isinstance(data, list):
         data = tuple(data)
     if 1 <= len(data) <= 3:
-        return data + (None,) * (3 - len(data))  # type: ignore[return-value]
+        return data + (None,) * (3 - len(data))
     raise ValueError(
         f"Data is expected to be x, (x, y) or (x, y, sample_weight). Received {len(data)} parts"
     )

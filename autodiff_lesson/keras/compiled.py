@@ -108,7 +108,7 @@ class CompiledMetrics(Metric):
         """The metrics, once a batch was seen."""
         return [metric for *_, metric in self._built]
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         if type(y_true) is Tensor and type(y_pred) is Tensor:
             true, pred, weights = [y_true], [y_pred], [sample_weight]
         else:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from .. import nest
-from ..dtypes import DType, as_dtype
+from ..dtypes import as_dtype
 from ..ops.create import convert_to_tensor
 from ..ops.elementwise import cast
-from ..recorder import silence
 from ..primitive import tensor_of
+from ..recorder import silence
 from ..tensor import Tensor
 from ..variable import Module, Variable
 from . import initializers, regularizers
@@ -38,9 +38,45 @@ class _Call(threading.local):
 
 
 _calling = _Call()
-# attributes that hold no variables, and those that hold them for other reasons
-_PLAIN = frozenset({str, int, float, bool, type(None), np.ndarray, DType, np.dtype})
-_HIDDEN = frozenset({"_arguments", "_frozen", "_added_losses", "_nodes"})
+class Aside(list):
+    """A list of things that do not belong to the layer that keeps it."""
+
+
+# What kind of thing an attribute is, by its type. It is asked several times in each step for each
+# attribute, so the answers are kept.
+_VARIABLE, _LAYER, _METRIC, _MODULE, _SEVERAL, _NOTHING = range(6)
+_KINDS: dict[type, int] = {Aside: _NOTHING}
+
+
+def _gather(values: Iterable, found: tuple[list, list, list]) -> None:
+    """Put variables, layers and metrics into their lists, through lists, tuples and dicts."""
+    for value in values:
+        kind = _KINDS.get(type(value))
+        if kind is None:
+            kind = _kind_of(type(value))
+        if kind == _NOTHING:
+            continue
+        if kind <= _METRIC:
+            found[kind].append(value)
+        elif kind == _MODULE:
+            found[_VARIABLE].extend(value.variables)
+        elif value:
+            _gather(value.values() if isinstance(value, dict) else value, found)
+
+
+def _kind_of(kind: type) -> int:
+    for base, number in (
+        (Variable, _VARIABLE),
+        (Layer, _LAYER),
+        (Metric, _METRIC),
+        (Module, _MODULE),
+        ((list, tuple, dict), _SEVERAL),
+        (object, _NOTHING),
+    ):
+        if issubclass(kind, base):
+            _KINDS[kind] = number
+            return number
+    raise AssertionError("every type is an object")
 
 
 class Layer(Module):
@@ -64,7 +100,7 @@ class Layer(Module):
     """
 
     _takes_training = False
-    _arguments: tuple[tuple, dict]
+    _arguments: Aside
     _weights: list[Variable]
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -77,7 +113,7 @@ class Layer(Module):
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls)
         self._weights = []
-        self._arguments = (args, kwargs)
+        self._arguments = Aside((args, kwargs))
         return self
 
     def __init__(
@@ -97,9 +133,9 @@ class Layer(Module):
         self._dtype = as_dtype(dtype or "float32")
         self._numpy_dtype = self._dtype.dtype
         self._trainable = bool(trainable)
-        self._frozen: list[Variable] = []  # were trainable before the layer was frozen
-        self._added_losses: list[Any] = []
-        self._nodes: list[Node] = []  # one for each symbolic call
+        self._frozen = Aside()  # weights that were trainable before the layer was frozen
+        self._added_losses = Aside()
+        self._nodes = Aside()  # one for each symbolic call
         self._call_number = self._losses_number = -1
         self._regularized = False
         self.built = False
@@ -162,7 +198,7 @@ class Layer(Module):
     def add_loss(self, loss: Any) -> None:
         """Inside ``call``: a scalar to add to the loss, such as a penalty on activations."""
         if self._losses_number != _calling.number:
-            self._added_losses = []
+            self._added_losses = Aside()
             self._losses_number = _calling.number
         self._added_losses.extend(nest.flatten(loss))
 
@@ -243,22 +279,9 @@ class Layer(Module):
 
     def _contents(self) -> tuple[list[Variable], list[Layer], list[Metric]]:
         """The variables, layers and metrics that its own attributes hold."""
-        variables: list[Variable] = []
-        layers: list[Layer] = []
-        metrics: list[Metric] = []
-        for name, value in vars(self).items():
-            if type(value) in _PLAIN or name in _HIDDEN:
-                continue
-            for item in _members(value):
-                if isinstance(item, Variable):
-                    variables.append(item)
-                elif isinstance(item, Layer):
-                    layers.append(item)
-                elif isinstance(item, Metric):
-                    metrics.append(item)
-                elif isinstance(item, Module):
-                    variables.extend(item.variables)
-        return variables, layers, metrics
+        found: tuple[list, list, list] = ([], [], [])
+        _gather(vars(self).values(), found)
+        return found
 
     def _tree(self, only_trainable: bool = False) -> list[tuple[Layer, list, list]]:
         """(layer, variables, metrics) of this layer and all below it, each layer once."""
@@ -316,7 +339,7 @@ class Layer(Module):
             if value:
                 for variable in layer._frozen:
                     variable.trainable = True
-                layer._frozen = []
+                layer._frozen = Aside()
             else:
                 fresh = [v for v in variables if v.trainable]
                 layer._frozen += fresh
@@ -418,14 +441,3 @@ class Layer(Module):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-def _members(value: Any) -> Iterator:
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _members(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _members(item)
-    else:
-        yield value

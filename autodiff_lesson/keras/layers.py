@@ -1,4 +1,4 @@
-"""The layers: Dense, Conv2D and what goes between them. Images are (batch, height, width, channels)."""
+"""The layers: Dense, Conv2D and their kin. Images are (batch, height, width, channels)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..ops.random import uniform
 from ..ops.reduce import reduce_mean, softmax
 from ..ops.shape import concat, reshape
 from ..tensor import Tensor
+from ..variable import Variable
 from . import activations, initializers, regularizers
 from .layer import Layer
 from .symbolic import KerasTensor
@@ -63,7 +64,7 @@ class InputLayer(Layer):
         return self._symbol
 
 
-def Input(  # noqa: N802  (Keras' name)
+def Input(
     shape: Any = None,
     batch_size: int | None = None,
     dtype: Any = None,
@@ -112,7 +113,7 @@ class Dense(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.bias = None
+        self.bias: Variable | None = None
 
     def build(self, input_shape: Any) -> None:
         _at_least(self, 2, input_shape)
@@ -148,7 +149,7 @@ class Conv2D(Layer):
         filters: how many outputs at each place.
         kernel_size: the window, n or (height, width).
         strides: how far it moves from one place to the next.
-        padding: ``"valid"``: only where the window fits; ``"same"``: zeros are put around the image.
+        padding: ``"valid"``: only where the window fits; ``"same"``: with zeros around the image.
     """
 
     def __init__(
@@ -176,7 +177,7 @@ class Conv2D(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.bias = None
+        self.bias: Variable | None = None
 
     def build(self, input_shape: Any) -> None:
         _at_least(self, 4, input_shape)
@@ -226,7 +227,7 @@ class MaxPooling2D(Layer):
 
 
 class GlobalAveragePooling2D(Layer):
-    """The mean of each channel over the whole image: (batch, h, w, channels) to (batch, channels)."""
+    """The mean of each channel over the image: (batch, h, w, channels) to (batch, channels)."""
 
     def __init__(self, keepdims: bool = False, **kwargs: Any):
         super().__init__(**kwargs)

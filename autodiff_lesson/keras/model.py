@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from .. import nest
-from ..function import function
 from ..ops.arithmetic import add
 from ..tape import GradientTape
 from ..tensor import Tensor
@@ -54,7 +53,9 @@ class Model(Layer):
         self.stop_training = False
         self.run_eagerly = False
         self.steps_per_execution = 1
-        self.train_function = self.test_function = self.predict_function = None
+        self.train_function: Any = None
+        self.test_function: Any = None
+        self.predict_function: Any = None
         self.history: Any = None
         if (inputs is None) != (outputs is None):
             raise ValueError("a model is made from both, Model(inputs, outputs), or from neither")
@@ -348,7 +349,7 @@ class Model(Layer):
         return self.predict_function
 
     def _made(self, step: Callable) -> Any:
-        return step if self.run_eagerly else function(step, reduce_retracing=True)
+        return step if self.run_eagerly else training.Recorded(step)
 
     fit = training.fit
     evaluate = training.evaluate

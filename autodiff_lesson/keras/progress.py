@@ -71,7 +71,8 @@ class Bar(Silent):
 
 def described(logs: Mapping, means: set[str]) -> str:
     """``mean of the epoch: loss: 0.5000 - mae: 0.2500; last batch: ...``"""
-    gathered, last = [], []
+    gathered: list[str] = []
+    last: list[str] = []
     for name, value in logs.items():
         text = f"{name}: {value:.4f}" if abs(value) > 1e-3 or not value else f"{name}: {value:.4e}"
         (gathered if name.removeprefix("val_") in means else last).append(text)

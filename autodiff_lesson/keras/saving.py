@@ -61,7 +61,7 @@ def save_weights(model: Any, filepath: str | Path, overwrite: bool = True) -> No
         raise FileNotFoundError(f"there is no folder {path.parent} to save weights in")
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
         try:
-            np.savez(file, **{name: v._tensor._value for name, v in weights.items()})  # type: ignore[arg-type]
+            np.savez(file, **{name: v._tensor._value for name, v in weights.items()})
             file.flush()
             os.fsync(file.fileno())
             file.close()  # Windows does not move a file that is open

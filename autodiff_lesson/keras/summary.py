@@ -20,13 +20,17 @@ def table(model: Any) -> str:
         max(least, *(len(row[i]) for row in [heads, *rows]))
         for i, least in enumerate((31, 22, 13))
     ]
-    lines = [f'Model: "{model.name}"', _rule("┏┳┓", "━", widths), _row("┃", heads, widths)]
-    lines.append(_rule("┡╇┩", "━", widths))
+    lines = [
+        f'Model: "{model.name}"',
+        _rule(("┏", "┳", "┓"), "━", widths),
+        _row("┃", heads, widths),
+        _rule(("┡", "╇", "┩"), "━", widths),
+    ]
     for i, row in enumerate(rows):
         if i:
-            lines.append(_rule("├┼┤", "─", widths))
+            lines.append(_rule(("├", "┼", "┤"), "─", widths))
         lines.append(_row("│", row, widths))
-    lines.append(_rule("└┴┘", "─", widths))
+    lines.append(_rule(("└", "┴", "┘"), "─", widths))
     trainable = model.trainable_variables
     every = model.weights
     ids = {id(v) for v in trainable}
@@ -51,7 +55,7 @@ def _count(layer: Any) -> str:
     return f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
 
 
-def _rule(ends: str, line: str, widths: list[int]) -> str:
+def _rule(ends: tuple[str, str, str], line: str, widths: list[int]) -> str:
     left, middle, right = ends
     return left + middle.join(line * (w + 2) for w in widths) + right
 

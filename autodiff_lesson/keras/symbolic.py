@@ -1,7 +1,7 @@
 """Models without data: `Input` gives a symbolic tensor, and calls on it are noted as a graph.
 
-What shape comes out of a call is found by making it: once with a batch of 2, once with a batch of 3.
-What differs is unknown (None). So a layer of one's own needs no rule about shapes.
+What shape comes out of a call is found by making it: with a batch of 2, then with one of 3. What
+differs is unknown (None). So a layer of one's own needs no rule about shapes.
 """
 
 from __future__ import annotations
@@ -168,9 +168,9 @@ class Graph:
     def _planned(self, node: Node) -> tuple:
         """(operation, input slot, output slot) where that says all; else with structures."""
         made = [self._slot(t) for t in nest.flatten(node.outputs)]
-        if len(node.args) == 1 and type(node.args[0]) is KerasTensor and not node.kwargs:
-            if type(node.outputs) is KerasTensor:
-                return node.operation, self._slot(node.args[0]), made[0], None
+        alone = len(node.args) == 1 and type(node.args[0]) is KerasTensor and not node.kwargs
+        if alone and type(node.outputs) is KerasTensor:
+            return node.operation, self._slot(node.args[0]), made[0], None
         return node.operation, None, made, (node.args, node.kwargs)
 
     def _ordered(self) -> list[Node]:
@@ -178,7 +178,7 @@ class Graph:
         ends = {id(t) for t in self._given}
         found: list[Node] = []
         state: dict[int, bool] = {}  # False: its parents are being visited, True: done
-        waiting = [t for t in reversed(self._wanted)]
+        waiting = list(reversed(self._wanted))
         while waiting:
             tensor = waiting[-1]
             node = tensor.node

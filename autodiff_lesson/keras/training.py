@@ -6,12 +6,13 @@ import math
 import signal
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import nest
+from ..function import function
 from ..tensor import Tensor
 from .batches import Epochs, as_arrays, batches_of, is_stream, split, unpack
 from .callbacks import CallbackList, History
@@ -20,7 +21,7 @@ from .progress import progress_for
 if TYPE_CHECKING:
     from .model import Model
 
-__all__ = ["NoMetrics", "evaluate", "fit", "predict", "unpack"]
+__all__ = ["NoMetrics", "Recorded", "evaluate", "fit", "predict", "unpack"]
 
 
 def fit(
@@ -76,14 +77,13 @@ def fit(
     )
     validation = None
     if validation_data is not None:
-        given = validation_data if isinstance(validation_data, tuple) else (validation_data,)
-        validation = Epochs(batches_of(*given, batch_size=batch_size), None)
+        validation = Epochs(batches_of(*unpack(validation_data), batch_size), None)
     self.history = History()
     visited = CallbackList(callbacks, self, self.history, epochs=epochs, steps=data.steps,
                            verbose=verbose)  # fmt: skip
     self.stop_training = False
     bar = progress_for(verbose, epochs, data)
-    with _patient() as waiting, bar:
+    with _Patient() as waiting, bar:
         visited.on_train_begin()
         logs: dict[str, float] = {}
         for epoch in range(initial_epoch, epochs):
@@ -157,7 +157,7 @@ def evaluate(
     data = Epochs(batches_of(x, y, sample_weight, batch_size), steps)
     visited = CallbackList(callbacks, self, steps=data.steps, verbose=verbose)
     bar = progress_for(verbose, 1, data, "Evaluation")
-    with _patient() as waiting, bar:
+    with _Patient() as waiting, bar:
         logs = _test_epoch(self, data, visited, waiting)
         bar.epoch_ends(0, logs, _means(self))
     if return_dict:
@@ -201,7 +201,7 @@ def predict(
     step = self.make_predict_function()
     visited.on_predict_begin()
     outputs: list[Any] = []
-    with _patient() as waiting:
+    with _Patient() as waiting:
         for number, batch in enumerate(data.epoch()):
             visited.on_predict_batch_begin(number)
             outputs.append(step(batch))
@@ -307,6 +307,34 @@ def _warn_of_nan(logs: dict[str, float], epoch: int, number: int) -> bool:
     return True
 
 
+class Recorded:
+    """A step that is recorded once and played again.
+
+    The first step runs as plain Python, so that what is built by it is there when it is recorded.
+    So do batches of another length, the last of an epoch for instance, as long as they are few:
+    a recording of them would not pay.
+    """
+
+    _FEW = 12
+
+    def __init__(self, step: Callable):
+        self._plain = step
+        self._recorded = function(step, reduce_retracing=True)
+        self._length: int | None = None
+        self._others = 0
+
+    def __call__(self, data: Any) -> Any:
+        leaf = data[0] if type(data) is tuple else data
+        length = leaf._value.shape[:1] if type(leaf) is Tensor else ()
+        if length == self._length:
+            return self._recorded(data)
+        if self._length is None:
+            self._length = length
+        else:
+            self._others += 1
+        return (self._plain if self._others <= self._FEW else self._recorded)(data)
+
+
 class NoMetrics:
     """Stands for the compiled metrics of a model that was compiled without any."""
 
@@ -314,7 +342,7 @@ class NoMetrics:
         """Nothing to update."""
 
 
-class _patient:  # noqa: N801  (used as `with _patient()`)
+class _Patient:
     """For the length of a ``with``, Ctrl-C is noted and acted on between two steps.
 
     So a step is never left half done: weights, optimizer and metrics belong together. A second
@@ -323,7 +351,7 @@ class _patient:  # noqa: N801  (used as `with _patient()`)
 
     interrupted = False
 
-    def __enter__(self) -> _patient:
+    def __enter__(self) -> _Patient:
         self._before: Any = None
         if threading.current_thread() is threading.main_thread():
             before = signal.getsignal(signal.SIGINT)
