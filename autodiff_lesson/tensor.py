@@ -160,13 +160,15 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
     """Make a tensor of Python numbers, nested lists of them, or a NumPy array (copied).
 
     Python floats become float32 and ints int32; NumPy arrays keep their dtype. ``shape`` fills
-    or reshapes. A ragged list is a ValueError.
+    or reshapes. A ragged list is a ValueError. A tensor comes back as it is, still connected.
 
     >>> constant([1.0, 2.0])
     <tf.Tensor: shape=(2,), dtype=float32, numpy=array([1., 2.], dtype=float32)>
     >>> print(constant(3))
     tf.Tensor(3, shape=(), dtype=int32)
     """
+    if type(value) is Tensor and shape is None and dtype in (None, value.dtype):
+        return value
     array = as_value(value, None if dtype is None else numpy_dtype(dtype))
     if shape is not None:
         array = _shaped(array, tuple(shape))
@@ -236,7 +238,10 @@ def _read_list(value: Any) -> np.ndarray:
 def _plain(item: Any) -> Any:
     if isinstance(item, (list, tuple)):
         return [_plain(inner) for inner in item]
-    return item._value if isinstance(item, Tensor) else item
+    if isinstance(item, Tensor):
+        left(item, "array")
+        return item._value
+    return item
 
 
 def _holds_arrays(value: Any) -> bool:

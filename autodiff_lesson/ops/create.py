@@ -9,7 +9,9 @@ import numpy as np
 from ..dtypes import numpy_dtype
 from ..primitive import tensor_of
 from ..tensor import Tensor, constant
-from .shape import whole
+from .arithmetic import add, multiply
+from .elementwise import cast
+from .shape import broadcast_to, whole
 
 
 def _lengths(shape: Any) -> tuple:
@@ -28,7 +30,9 @@ def ones(shape: Any, dtype: Any = np.float32, name: str | None = None) -> Tensor
 
 
 def fill(dims: Any, value: Any, name: str | None = None) -> Tensor:
-    """One value everywhere."""
+    """One value everywhere; a gradient flows back to a value that is a tensor."""
+    if isinstance(tensor_of(value), Tensor):
+        return broadcast_to(value, _lengths(dims))
     return constant(value, shape=_lengths(dims), name=name)
 
 
@@ -66,9 +70,14 @@ def range(
 
 def linspace(start: Any, stop: Any, num: int, name: str | None = None) -> Tensor:
     """``num`` numbers from ``start`` to ``stop``, both included; of ints, float64."""
-    first, last = (convert_to_tensor(end)._value for end in (start, stop))
-    dtype = first.dtype if first.dtype.kind == "f" else np.dtype(np.float64)
-    return constant(np.linspace(first, last, int(num)).astype(dtype), name=name)
+    first, last = convert_to_tensor(start), convert_to_tensor(stop)
+    if not first.dtype.is_floating:
+        first, last = cast(first, np.float64), cast(last, np.float64)
+    if not any(isinstance(tensor_of(end), Tensor) for end in (start, stop)):
+        values = np.linspace(first._value, last._value, int(num))
+        return constant(values.astype(first._value.dtype), name=name)
+    steps = np.linspace(0.0, 1.0, int(num))  # a gradient flows back to ends that are tensors
+    return add(multiply(first, 1.0 - steps), multiply(last, steps))
 
 
 def convert_to_tensor(
