@@ -50,6 +50,17 @@ function heatMap([rows, columns, numbers, shades, shape], [width, height], most)
   return { g, shape, width: columns * w, height: rows * h };
 }
 
+// A small array with its numbers.
+function grid([, columns, numbers, shades, shape]) {
+  const cells = numbers.split(" ").map((text, i) => {
+    const shade = shades.charCodeAt(i) - 105;
+    const colour = shade < 0 ? "--bwd" : "--fwd";
+    return make("span", { style: `--tone:var(${colour});--much:${Math.abs(shade) * 4}%` }, text);
+  });
+  return make("span", { class: "array" },
+    make("span", { class: "grid-of", style: `--n:${columns}` }, cells), make("small", {}, shape));
+}
+
 // Scroll a panel, and only it, so that something in it is seen.
 function reveal(panel, top, bottom, left, right) {
   const away = (from, to, start, size) =>
@@ -93,9 +104,13 @@ class Stepper {
     this.ran = ops.map(() => 0);
     this.added = nodes.map(() => []);
     this.given = new Map();
+    this.played = ops.map(() => Infinity);
     frames.forEach((f, k) => {
       if (f.t === "run") this.ran[f.o] = k;
-      if (f.t === "add") this.given.set(`${f.o}.${f.p}`, k);
+      if (f.t === "add") {
+        this.given.set(`${f.o}.${f.p}`, k);
+        this.played[f.o] = k;
+      }
       if (f.a !== undefined) this.added[f.n].push(k);
     });
     const seed = frames.findIndex((f) => f.t === "seed");
@@ -190,7 +205,9 @@ class Stepper {
   // A value is a text, or the number of a heat map.
   show(value, size = [132, 72]) {
     if (typeof value === "string") return [make("span", {}, value)];
-    const { g, shape, width, height } = heatMap(this.data.heat[value], size, 16);
+    const map = this.data.heat[value];
+    if (map[0] * map[1] <= 16 && map[1] <= 4) return [grid(map)];
+    const { g, shape, width, height } = heatMap(map, size, 16);
     return [make("span", { class: "array" }, make("svg:svg", {
       width: width + 2, height: height + 2, viewBox: `-1 -1 ${width + 2} ${height + 2}`,
       role: "img", "aria-label": `numbers of shape ${shape}`,
@@ -478,7 +495,7 @@ class Stepper {
       const text = `${names(op.i)} → ${names(op.o)}`;
       rows.push(make("button", {
         type: "button", tabindex: -1, style: `top:${k * ROW}px`, onclick: () => this.toOp(k),
-        class: `row${k === o ? " now" : ""}${this.ran[k] > this.step ? " later" : ""}`,
+        class: `row${k === o ? " now" : ""}${this.ran[k] > this.step ? " later" : ""}${this.played[k] <= this.step && k !== o ? " done" : ""}`,
         title: `${op.n}: ${text}`,
       }, make("span", { class: "dim" }, `${k + 1}`), make("span", {}, op.n), make("span", {}, text)));
     }
@@ -505,7 +522,7 @@ class Stepper {
         if (current && position >= 0) {
           name += ` ${f.t}`;
           tip = f.t === "run" ? ["end", "fwd"] : ["start", "bwd"];
-          if (f.t === "add" && typeof f.c === "string") this.drawChip(el, f.c);
+          if (f.t === "add" && typeof f.c === "string") this.drawChip(el, f.c, this.items[this.itemOfOp.get(op)]);
         }
       }
       el.setAttribute("class", name);
@@ -517,12 +534,16 @@ class Stepper {
     if (scroll) this.scrollGraph(f);
   }
 
-  drawChip(edge, value) {
+  // What is added, beside its edge: on the outer side of the sign it comes from.
+  drawChip(edge, value, sign) {
     const text = /^[−\[]/.test(value) ? value : `+${value}`;
-    const { x, y } = edge.getPointAtLength(edge.getTotalLength() * 0.5);
+    const length = edge.getTotalLength();
+    const { x, y } = edge.getPointAtLength(length * 0.5);
     const width = text.length * 8.5 + 14;
-    this.chip.append(make("svg:rect", { x: x - width / 2, y: y - 12, width, height: 24, rx: 12 }),
-      make("svg:text", { x, y: y + 5, "text-anchor": "middle" }, text));
+    const left = sign && edge.getPointAtLength(length).x < sign.x + sign.w / 2 - 1;
+    const at = Math.max(x + (left ? -1 : 1) * (width / 2 + 9), width / 2 - PAD);
+    this.chip.append(make("svg:rect", { x: at - width / 2, y: y - 12, width, height: 24, rx: 12 }),
+      make("svg:text", { x: at, y: y + 5, "text-anchor": "middle" }, text));
   }
 
   drawItem(item, f, here) {
@@ -638,9 +659,10 @@ class Stepper {
     const name = this.name(node), target = bar(name);
     const close = make("button", { type: "button", class: "link", onclick: () => this.open(null) }, "close");
     const title = opened ? ["How ", ...rich(target), " is made", close] : ["What has been added to ", ...rich(target)];
-    const about = opened ? make("div", { class: "why" }, facts.N ? `${facts.N}, ` : "", facts.s,
-      facts.b >= 0 ? `, made by ${this.op(facts.b).n} on line ${this.lineOf(facts.b)}` : "",
-      ` = `, ...this.show(facts.v)) : null;
+    const about = opened ? make("div", {}, make("div", { class: "num forward" },
+      facts.n ? make("span", {}, `${facts.N ?? facts.n} = `) : null, this.show(facts.v)),
+    make("div", { class: "why" }, facts.s,
+      facts.b >= 0 ? `, made by ${this.op(facts.b).n} on line ${this.lineOf(facts.b)}` : "")) : null;
     if (!all.length) {
       return opened ? [make("h4", {}, name, close), about,
         make("p", { class: "why" }, facts.w ?? "No gradient comes back to it in this walk.")] : [];

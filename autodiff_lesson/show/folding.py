@@ -83,11 +83,17 @@ def _even(piece: Piece) -> list[Piece]:
     ]
 
 
-def _bundled(pieces: list[Piece]) -> list[Piece]:
-    """At most MOST boxes: neighbours are put together, and again, until they are that few."""
-    if len(pieces) <= MOST:
-        return pieces
+def _bundled(pieces: list[Piece], inside: bool = False) -> list[Piece]:
+    """At most MOST boxes: neighbours are put together, and again, until they are that few.
+
+    Inside of what was put together, small pieces are too, up to what fits in one picture.
+    """
     size = -(-len(pieces) // MOST)
+    if inside:
+        length = (pieces[-1].end - pieces[0].start) / len(pieces)
+        size = max(size, int(MOST / length))
+    if size <= 1:
+        return pieces
     groups = [pieces[i : i + size] for i in range(0, len(pieces), size)]
     return [_together(group) for group in groups]
 
@@ -99,4 +105,4 @@ def _together(group: list[Piece]) -> Piece:
     named = first.startswith("turn ") and last.startswith("turn ")
     name = f"turns {turns[0]}–{turns[1]}" if named else f"records {start + 1}–{end}"
     small = end - start <= MOST
-    return Piece(start, end, name, [] if small else _bundled(group))
+    return Piece(start, end, name, [] if small else _bundled(group, inside=True))

@@ -1,16 +1,21 @@
-"""Numbers as they stand in a picture: scalars and short arrays in full, larger ones as heat maps."""
+"""Numbers and names as they stand in a picture; larger arrays as heat maps."""
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 import numpy as np
 
 MINUS = "−"
-IN_FULL = 4
+IN_FULL = 3
 """A vector of up to this many numbers is written out."""
 ROWS, COLUMNS = 8, 12
 """A heat map has at most this many cells; a larger array is averaged over blocks."""
+NAME = 22
+"""Characters of a name in a box."""
+HIDDEN = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
+"""Categories of characters that one does not see: control, direction, private, line ends."""
 SHADES = 8
 """Steps of colour to each side of zero; a cell is a letter, 'a' to 'q', 'i' for zero."""
 
@@ -23,7 +28,7 @@ def number(x: Any, digits: int = 4) -> str:
     """
     if isinstance(x, (bool, np.bool_)):
         return str(bool(x))
-    mantissa, _, exponent = f"{float(x):.{digits}g}".partition("e")
+    mantissa, _, exponent = f"{float(x) + 0.0:.{digits}g}".partition("e")
     text = f"{mantissa}e{int(exponent)}" if exponent else mantissa
     return text.replace("-", MINUS)
 
@@ -97,3 +102,18 @@ def _shades(cells: np.ndarray) -> str:
         "?" if np.isnan(x) else chr(ord("i") + k)
         for x, k in zip(cells.reshape(-1), steps.reshape(-1), strict=True)
     )
+
+
+def printable(text: str) -> str:
+    """Text in which nothing acts: control, direction and private characters as their codes."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        f"\\u{ord(c):04x}" if unicodedata.category(c) in HIDDEN else c
+        for c in text
+    )
+
+
+def shortened(name: str) -> str:
+    """A name that fits into a box."""
+    return name if len(name) <= NAME else name[: NAME - 1] + "…"

@@ -23,20 +23,19 @@ from __future__ import annotations
 import inspect
 import linecache
 import re
-import unicodedata
 from typing import Any
 
 import numpy as np
 
 from .. import nest
-from ..explain import formula, why_none
-from ..explain.naming import caller_names, is_number
+from ..explain import formula, names, why_none
+from ..explain.naming import is_number
 from ..lines import display_name, user_frame
 from ..recorder import Record
 from ..tape import GradientTape
 from ..tensor import Tensor
 from .folding import folded
-from .numbers import heat_map, in_full, span
+from .numbers import heat_map, in_full, printable, shortened, span
 from .views import views
 
 BAR = "\ue100", "\ue101"
@@ -57,7 +56,6 @@ _PIECES = re.compile(f"[{_MARK[0]}-{_MARK[-1]}]{MACRON}?|[^{_MARK[0]}-{_MARK[-1]
 UNFOLDED = 30  # records; more than that are folded
 LIMIT = 20_000  # records
 HEAT_MAPS = 48  # in one picture; further arrays are given by their smallest and largest number
-NAME = 22  # characters of a name in a box
 
 
 class Picture:
@@ -87,7 +85,7 @@ class Picture:
         self.heat: list[list] = []
         self._index: dict[int, int] = {}
         self._heat_of: dict[bytes, int] = {}
-        self._names = {**_frame_names(self.sources), **caller_names(tape)}
+        self._names = {**_frame_names(self.sources), **names(tape)}
         self._add_nodes()
         self.code, places = _code(self.records)
         for op, place in zip(self.ops, places, strict=True):
@@ -112,8 +110,8 @@ class Picture:
                 self._node(t, "made")
                 self.nodes[self.of(t)]["b"] = k
             op = {
-                "n": _printable(record.op.name),
-                "g": _printable(SIGNS.get(record.op.name, record.op.name)),
+                "n": printable(record.op.name),
+                "g": printable(SIGNS.get(record.op.name, record.op.name)),
                 "i": [self.of(t) for t in record.inputs],
                 "o": [self.of(t) for t in record.outputs],
             }
@@ -132,13 +130,13 @@ class Picture:
         self._index[id(tensor)] = len(self.nodes)
         shape = tuple(tensor.shape)
         name = tensor.name or self._names.get(id(tensor)) or f"v{len(self.nodes) + 1}"
-        name = "" if kind == "constant" and is_number(name) else _printable(name)
+        name = "" if kind == "constant" and is_number(name) else printable(name)
         node = {
-            "n": name if len(name) <= NAME else name[: NAME - 1] + "…",
+            "n": shortened(name),
             "v": self.value(tensor._value), "k": kind, "b": -1,
             "s": f"{tensor.dtype.name} {shape}",
         }  # fmt: skip
-        if len(name) > NAME:
+        if node["n"] != name:
             node["N"] = name
         self.nodes.append(node)
 
@@ -214,16 +212,16 @@ class Picture:
         record: Record = step.record
         op, node = self.ops[k], self.of(c.tensor)
         rule = _rule(step, c.position)
-        names, values = {}, {}
+        called, values = {}, {}
         for i, n in enumerate(op["i"] + op["o"]):
-            names[_MARK[i]] = self.label(n)
+            called[_MARK[i]] = self.label(n)
             values[_MARK[i]] = self.nodes[n]["v"]
-            names[_MARK[i] + MACRON] = barred(self.label(n))
+            called[_MARK[i] + MACRON] = barred(self.label(n))
             values[_MARK[i] + MACRON] = adjoint.get(n, "0")
         frame = {
             "t": "add", "o": k, "p": c.position, "n": node,
             "h": _heading(record, c.position),
-            "r": "".join(names.get(x, x) for x in rule),
+            "r": "".join(called.get(x, x) for x in rule),
             "q": _with_values(rule, values),
             "c": self.value(c.value), "a": self.value(c.adjoint),
         }  # fmt: skip
@@ -264,7 +262,7 @@ class Picture:
         return {"t": "end", "e": rows}
 
     def _why_none(self, source: Any) -> str:
-        return _printable(str(why_none(self.tape, self.targets, source)))
+        return printable(str(why_none(self.tape, self.targets, source)))
 
     # what it says
 
@@ -378,7 +376,7 @@ def _seeds(targets: list[Tensor], given: Any) -> list:
 
 
 def _heading(record: Record, position: int) -> str:
-    name = _printable(record.op.name)
+    name = printable(record.op.name)
     if len(record.inputs) == 1:
         return name
     which = ORDINALS[position] if position < len(ORDINALS) else f"{position + 1}th"
@@ -392,7 +390,7 @@ def _source(function: Any) -> dict | None:
     except (OSError, TypeError):
         return None
     text = inspect.cleandoc("\n" + "".join(lines)).split("\n")[:12]
-    return {"l": first, "t": [_printable(line.expandtabs(4)) for line in text]}
+    return {"l": first, "t": [printable(line.expandtabs(4)) for line in text]}
 
 
 def _code(records: list[Record]) -> tuple[list[dict], list[list[int]]]:
@@ -407,7 +405,7 @@ def _code(records: list[Record]) -> tuple[list[dict], list[list[int]]]:
         first = _beginning(filename, first, function)
         lines = [linecache.getline(filename, n).rstrip() for n in range(first, last + 1)]
         number_of[filename, function] = (len(blocks), first)
-        lines = [_printable(line.expandtabs(4))[:300] for line in lines]
+        lines = [printable(line.expandtabs(4))[:300] for line in lines]
         blocks.append({"f": display_name(filename), "l": first, "t": _dedented(lines)})
     found = [(number_of[p.filename, p.function], p.line) for p in places]
     return blocks, [[block, line - first] for (block, first), line in found]
@@ -432,16 +430,6 @@ def _dedented(lines: list[str]) -> list[str]:
     return [line[cut:] for line in lines]
 
 
-def _printable(text: str) -> str:
-    """Text in which nothing acts: control, direction and private characters as their codes."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        f"\\u{ord(c):04x}" if unicodedata.category(c) in ("Cc", "Cf", "Co", "Cs") else c
-        for c in text
-    )
-
-
 def _layer(variable: Any) -> str:
     """The layer that a variable's name speaks of: 'dense_1' of 'dense_1/kernel:0'."""
     return variable.name.rpartition("/")[0]
@@ -455,7 +443,9 @@ def _listed(names: list[str]) -> str:
     """Names in a row; of many, the first few and how many more."""
     if len(names) > 4:
         names = [*names[:3], f"{len(names) - 3} more"]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    if len(names) < 2:
+        return names[0] if names else "nothing"
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _plain(gradient: Any) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..explain.naming import caller_names
+from ..explain import names
 from ..recorder import Exit, Record
 from ..tensor import Tensor
-from .numbers import in_full, number, shape_text, span
+from .numbers import in_full, number, printable, shape_text, shortened, span
 
 MOST = 200  # rows; of a longer tape the middle is left out
 
@@ -55,7 +55,7 @@ class TapeTable:
             for r in tape._records
             if id(r) in own or (isinstance(r.op, Exit) and any(id(t) in live for t in r.inputs))
         ]
-        self._names = caller_names(tape)
+        self._names = names(tape)
 
     def __repr__(self) -> str:
         names = [r.op.name for r in self.records]
@@ -81,7 +81,7 @@ class TapeTable:
 
     def _row(self, record: Record, step: int) -> str:
         place = record.place
-        line = f"<td title='{html.escape(str(place))}'>{html.escape(place.text[:200])}</td>"
+        line = f"<td title='{html.escape(str(place))}'>{html.escape(printable(place.text)[:200])}</td>"
         inputs = ", ".join(map(self._tensor, record.inputs))
         if isinstance(record.op, Exit):
             return (
@@ -91,12 +91,12 @@ class TapeTable:
         outputs = ", ".join(map(self._tensor, record.outputs))
         values = ", ".join(_short(t) for t in record.outputs)
         return (
-            f"<tr><td class='q'>{step}</td>{line}<td>{html.escape(record.op.name)}</td>"
+            f"<tr><td class='q'>{step}</td>{line}<td>{html.escape(printable(record.op.name))}</td>"
             f"<td>{inputs} → {outputs}</td><td>{values}</td></tr>"
         )
 
     def _tensor(self, tensor: Tensor) -> str:
-        name = html.escape(self._names.get(id(tensor), "?"))
+        name = html.escape(shortened(printable(self._names.get(id(tensor), "?"))))
         return f"{name} {shape_text(tensor._value)}" if tensor.ndim else name
 
 

@@ -140,7 +140,7 @@ class _Maker:
         if kind == "g":
             group = groups[i]
             text = max(len(group["n"]), len(_records(group)))
-            return text * CHARACTER + 40, 2 * LINE + 16
+            return text * CHARACTER + 48, 2 * LINE + 16
         if kind == "o":
             return sign_width(self.ops[i]["g"]), 28
         node = self.nodes[i]
@@ -179,8 +179,8 @@ def _box(node: dict, adjoint: int) -> tuple[float, float]:
         maps = HEAT[0] * 2 + len(name) * CHARACTER + 20 if gradient else HEAT[0]
         return max(len(first) * CHARACTER, maps) + 24, LINE + HEAT[1] + 18
     first = f"{name} = {v}" if name else v
-    length = max(len(first), len(name) + 3 + adjoint if adjoint else 0)
-    second = adjoint or node["k"] == "source"
+    second = adjoint or (len("None") if node["k"] == "source" else 0)
+    length = max(len(first), len(name) + 3 + second if second else 0)
     return max(length * CHARACTER + 24, 56), LINE * (2 if second else 1) + 12
 
 

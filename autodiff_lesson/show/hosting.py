@@ -1,0 +1,131 @@
+"""What all explorers share: one ES module each, shown by a kernel's widget or by the page itself."""
+
+from __future__ import annotations
+
+import functools
+import html
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .drawing import LIGHT
+from .stepper import page
+
+_HERE = Path(__file__).parent
+COLOURS = ("#2563a8", "#ad4109", "#0b7a75", "#8b3fe0", "#7d6a00", "#b0306a")
+"""Of curves, in the order in which the explorers use them."""
+
+
+class Explorer:
+    """Something to play with that needs no kernel; shown by being the last line of a cell."""
+
+    def __init__(self, script: str, data: dict, chosen: dict, fact: str, image: str = ""):
+        self.script = script
+        self.data = data
+        self.chosen = chosen
+        self.fact = fact
+        self.image = image
+
+    def __repr__(self) -> str:
+        return f"<{self.fact}>"
+
+    def _repr_html_(self) -> str:
+        state = {"data": self.data, "chosen": self.chosen, "kernel": False}
+        return page(state, self.image, self.fact, module(self.script))
+
+
+def live(explorer: Explorer, respond: Callable[[dict], dict | None] | None = None) -> Any:
+    """The same as a widget beside a running kernel.
+
+    Its trait ``chosen`` holds what was chosen with the mouse and the keys, ``data`` what is drawn.
+    What ``respond`` makes of a choice is drawn next.
+    """
+    return _live_class(explorer.script)(explorer, respond)
+
+
+@functools.cache
+def module(script: str) -> str:
+    """The text of an explorer's ES module, with the shared part and the style sheets inside."""
+    common, own = (
+        (_HERE / name).read_text(encoding="utf-8") for name in ("explorers.js", f"{script}.js")
+    )
+    style = "".join(
+        (_HERE / name).read_text(encoding="utf-8") for name in ("backward.css", "explorers.css")
+    )
+    styled = common.replace('"/* style */"', json.dumps(style, ensure_ascii=False))
+    return f"{styled}\n{own}\nexport default {{ render }};"
+
+
+@functools.cache
+def _live_class(script: str) -> type:
+    """A widget's class, made when the first one is wanted: ipywidgets loads slowly."""
+    import anywidget
+    import traitlets
+
+    class LiveExplorer(anywidget.AnyWidget):
+        """An explorer with a kernel behind it."""
+
+        _esm = module(script)
+        data = traitlets.Dict().tag(sync=True)
+        chosen = traitlets.Dict().tag(sync=True)
+        kernel = traitlets.Bool(True).tag(sync=True)
+
+        def __init__(self, explorer: Explorer, respond: Callable[[dict], dict | None] | None):
+            self.explorer = explorer
+            self.respond = respond
+            super().__init__(data=explorer.data, chosen=explorer.chosen)
+            if respond:
+                self.observe(self._answer, "chosen")
+
+        def _answer(self, change: Any) -> None:
+            made = self.respond(change["new"]) if self.respond else None
+            if made is not None:
+                self.data = made
+
+        def __repr__(self) -> str:
+            return repr(self.explorer)
+
+        def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+            return with_html(super()._repr_mimebundle_(**kwargs), self.explorer)
+
+    return LiveExplorer
+
+
+def with_html(bundle: Any, explorer: Any) -> Any:
+    """A widget's bundle with the form beside it that a saved notebook shows without a kernel."""
+    data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
+    return {**data, "text/plain": repr(explorer), "text/html": explorer._repr_html_()}, metadata
+
+
+def rounded(values: Any, digits: int = 6) -> list:
+    """Numbers as JSON has them: few digits, and null for what is no number."""
+    return [
+        (float(f"{v:.{digits}g}") if math.isfinite(v) else None)
+        for v in np.asarray(values, float).reshape(-1).tolist()
+    ]
+
+
+def still(lines: Sequence[Sequence[tuple[float, float]]], x: tuple, y: tuple, title: str) -> str:
+    """A picture of some curves, as a data URL: for readers whose notebook runs no scripts."""
+    from .drawing import _url
+
+    width, height = 560, 320
+    (x0, x1), (y0, y1) = x, y
+    drawn = []
+    for points, colour in zip(lines, COLOURS * len(lines)):
+        text = " ".join(
+            f"{(a - x0) / (x1 - x0) * width:.0f},{(y1 - b) / (y1 - y0) * height:.0f}"
+            for a, b in points
+            if math.isfinite(a) and math.isfinite(b) and y0 <= b <= y1
+        )
+        drawn.append(f'<polyline points="{text}" fill="none" stroke="{colour}" stroke-width="2"/>')
+    return _url(
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height + 28}" '
+        f'style="{LIGHT}"><rect width="{width}" height="{height + 28}" fill="#fff"/>'
+        f'{"".join(drawn)}<text x="8" y="{height + 19}" font-family="sans-serif" '
+        f'font-size="14" fill="#1f2430">{html.escape(title)}</text></svg>'
+    )
