@@ -12,7 +12,7 @@ import itertools
 import logging
 import operator
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from .. import config, nest
@@ -22,7 +22,7 @@ from ..ops.random import source as draws
 from ..primitive import tensor_of
 from ..recorder import thread
 from ..tensor import Tensor, constant
-from ..variable import Variable
+from ..variable import Module, Variable
 from .playing import Player
 from .program import Program
 from .signature import (
@@ -262,7 +262,7 @@ class Function:
         place = place_of(self._code, -1) if self._code else None
         heading = f"{self._name}({trace.signature})" + (f", recorded from {place}" if place else "")
         program = Program(tracing, outputs)
-        writer = Writer(program, self._name, names, heading)
+        writer = Writer(program, self._name, names, heading, self._names_around())
         filename = f"<function {self._name}, trace {next(_numbers)}>"
         trace.player = Player(program, writer, filename)
         self._by_key.setdefault(trace.key, []).insert(0, trace)
@@ -275,6 +275,20 @@ class Function:
     def _argument_names(self, args: tuple, kwargs: dict) -> list[str]:
         bound = self._signature.bind(*args, **kwargs).arguments
         return [name for path, value in bound.items() for name in names_of(path, value)]
+
+    def _names_around(self) -> Callable:
+        """What the function itself calls the variables that it uses: their names in its source."""
+        around = inspect.getclosurevars(inspect.unwrap(self.python_function))
+        found: dict[int, str] = {}
+        for name, value in (*around.globals.items(), *around.nonlocals.items()):
+            for path, item in _variables_in(name, value):
+                found.setdefault(id(item), path)
+
+        def called(variable: Any) -> str:
+            own = variable.name.removesuffix(":0")
+            return own if own != "Variable" else found.get(id(variable), own)
+
+        return called
 
     # ---------------------------------------------------------------- saying why
     def _described(self, key: tuple) -> str:
@@ -299,6 +313,18 @@ class Function:
                 "trace each: pass tensors, of one shape where you can. See %s.traces",
                 self._name, self.traces[-1].reason, self._name,
             )  # fmt: skip
+
+
+def _variables_in(name: str, value: Any) -> Iterator:
+    """(name, variable) for a variable, those in a list or dict, and those an object has."""
+    if isinstance(value, Variable):
+        yield name, value
+    elif isinstance(value, (list, tuple)):
+        yield from ((f"{name}_{i}", x) for i, x in enumerate(value) if isinstance(x, Variable))
+    elif isinstance(value, dict):
+        yield from ((f"{name}_{k}", x) for k, x in value.items() if isinstance(x, Variable))
+    elif isinstance(value, Module):
+        yield from ((k, x) for k, x in vars(value).items() if isinstance(x, Variable))
 
 
 def _positional_defaults(signature: inspect.Signature) -> tuple:

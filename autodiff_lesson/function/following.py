@@ -63,12 +63,21 @@ class Value(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_function__(self, func: Any, types_: Any, args: Any, kwargs: Any) -> Any:
         if isinstance(func, types.FunctionType) and hasattr(func, "__wrapped__"):
-            return func.__wrapped__(*args, **kwargs)  # a kernel: follow it too
+            return self._inner(func, args, kwargs)
         if func in _REDUCE:
             return self._note((_REDUCE[func],), args, {"axis": None, **kwargs})
         if func not in _FUNCTIONS or "out" in kwargs:
             raise Opaque
         return self._note(func, args, kwargs)
+
+    def _inner(self, kernel: Any, args: tuple, kwargs: dict) -> Any:
+        """A kernel in a kernel: followed too, or called as a whole."""
+        start = len(self.lines)
+        try:
+            return kernel.__wrapped__(*args, **kwargs)
+        except Exception:
+            del self.lines[start:]
+            return self._note(kernel.__wrapped__, args, kwargs)
 
     def __getitem__(self, key: Any) -> Any:
         return self._note("getitem", (self, key), {})
@@ -101,7 +110,7 @@ class Line:
 
     Attributes:
         function: a ufunc; a tuple of one, for its ``reduce``; a NumPy function; 'T', 'getitem' or
-            'astype'; or a `Primitive` whose kernel is called as a whole.
+            'astype'; or a kernel that is called as a whole, or the `Primitive` that has it.
         args, kwargs: values, and what is written as it is.
         results: the values that it makes, more than one only for a whole kernel.
         step: the step of the program that it belongs to.
@@ -137,13 +146,19 @@ def follow(lines: list, op: Primitive, args: tuple, attributes: dict, outputs: l
         return (result,)
     start = len(lines)
     try:
-        made = op.forward(*args, **attributes) if args else None
+        made = _unwrapped(op.forward)(*args, **attributes) if args else None
     except Exception:  # NumPy wraps Opaque in errors of its own
         made = None
     if type(made) is Value and _same(made.array, outputs[0]):
         return (made,)
     del lines[start:]
     return _whole(lines, op, args, attributes, outputs)
+
+
+def _unwrapped(forward: Any) -> Any:
+    return getattr(forward, "__wrapped__", forward) if type(forward) is types.FunctionType else (
+        forward
+    )
 
 
 def _whole(lines: list, op: Primitive, args: tuple, attributes: dict, outputs: list) -> tuple:

@@ -119,10 +119,12 @@ class Plan:
 
 def takes_out(line: Line) -> bool:
     """Whether the line can write its result into a given array, with nothing else changed."""
+    if len(line.results) != 1:
+        return False
     function = line.function[0] if type(line.function) is tuple else line.function
     array = line.results[0].array
     return (
-        (isinstance(function, np.ufunc) or function in (np.dot, np.matmul))
+        (isinstance(function, np.ufunc) or function in (np.dot, np.matmul, "astype"))
         and isinstance(array, np.ndarray)
         and array.base is None
         and array.ndim > 0

@@ -124,10 +124,8 @@ def _happens(step: Step, needed: set[int]) -> bool:
 
 
 def _sections(tracing: Tracing) -> list[str]:
-    """The section of each record: what runs after the last backward pass is the update."""
-    runs = tracing.backward
-    end = runs[-1][1] if runs else len(tracing.records)
-    sections = ["forward"] * end + ["update"] * (len(tracing.records) - end)
-    for start, stop in runs:
+    """The section of each record."""
+    sections = list(tracing.sections)
+    for start, stop in tracing.backward:
         sections[start:stop] = ["backward"] * (stop - start)
     return sections

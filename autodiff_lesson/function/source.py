@@ -12,6 +12,7 @@ import keyword
 import linecache
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,9 @@ class Writer:
         steps_at: line number -> the step that it belongs to.
     """
 
-    def __init__(self, program: Program, name: str, names: list[str], heading: str):
+    def __init__(
+        self, program: Program, name: str, names: list[str], heading: str, called: Callable
+    ):
         self._program = program
         self._names = _Names()
         self.name = self._names.new(name, "f")
@@ -58,7 +61,7 @@ class Writer:
         self.lines: list[Line] = []
         self._values: dict[int, Value] = {}
         self._places = _Places()
-        self._lay_out(names)
+        self._lay_out(names, called)
         self._follow()
         self.steps_at: dict[int, Step] = {}
         self.text = self._write(heading)
@@ -69,7 +72,7 @@ class Writer:
         return self.namespace[self.name]
 
     # ---------------------------------------------------------------- from steps to lines
-    def _lay_out(self, names: list[str]) -> None:
+    def _lay_out(self, names: list[str], called: Callable) -> None:
         """Arguments, variables and constants get their values and names first."""
         program = self._program
         for slot, name in zip(program.arguments, names, strict=True):
@@ -79,7 +82,7 @@ class Writer:
             value.name = self._names.new(name, "x")
         for variable, slot in program.variables:
             value = self._values[slot] = self._value(slot, "variable")
-            value.name = self._names.new(variable.name.removesuffix(":0"), "variable")
+            value.name = self._names.new(called(variable), "variable")
         for slot in program.constants:
             self._values[slot] = self._value(slot, "constant")
 
@@ -200,6 +203,10 @@ class Writer:
         if line.function is GUARD:
             test = "if not" if line.kwargs["value"] else "if"
             return f"{test} {self._text(line.args[0])}: raise OtherWay"
+        if line.function == "astype" and id(line.results[0]) in self.plan.out:
+            name = line.results[0].name
+            out, what = self.plan.out[id(line.results[0])], self._text(line.args[0])
+            return f"{name} = {out}; {name}[...] = {what}"
         call = self._call(line)
         if not line.results:
             return call

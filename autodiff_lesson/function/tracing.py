@@ -31,6 +31,7 @@ class Tracing(Recorder):
     Attributes:
         records: everything that ran, and the guards, assignments and reads, in order.
         variables: id of each variable that was read -> (it, the tensor of its value at first).
+        sections: for each record 'forward' or 'update'.
         backward: (start, end) of each run of a backward pass, as positions in ``records``.
         adjoints: id of an adjoint -> (adjoint, the tensor it belongs to).
         before: id of each variable that was assigned -> (it, its tensor before).
@@ -41,6 +42,7 @@ class Tracing(Recorder):
         self.arguments = arguments
         self.records: list[Record] = []
         self.variables: dict[int, tuple[Any, Tensor]] = {}
+        self.sections: list[str] = []
         self.backward: list[tuple[int, int]] = []
         self.adjoints: dict[int, tuple[Tensor, Tensor]] = {}
         self.before: dict[int, tuple[Any, Tensor]] = {}
@@ -53,6 +55,9 @@ class Tracing(Recorder):
     def append(self, record: Record) -> None:  # type: ignore[override]
         """Something ran."""
         self.records.append(record)
+        # what runs after a backward pass, with no tape listening, is there for the update
+        after = self.backward and thread.active[-1] is self
+        self.sections.append("update" if after else "forward")
         if record.op is ASSIGN:
             variable = record.attributes["variable"]
             self.before.setdefault(id(variable), (variable, variable._tensor))

@@ -51,11 +51,24 @@ def slice_kernel(x: Any, *, key: Any) -> Any:
 @kernel
 def slice_embed(g: Any, *, key: Any, shape: tuple) -> Any:
     """Zeros of ``shape`` with ``g`` added at ``key``: the way back of a slice."""
-    out = np.zeros(shape, g.dtype)
     if _repeats(key):
-        np.add.at(out, key, g)
-    else:
-        out[key] = g
+        return embed_adding(g, key=key, shape=shape)
+    return embed(g, key=key, shape=shape)
+
+
+@kernel
+def embed(g: Any, *, key: Any, shape: tuple) -> Any:
+    """Zeros of ``shape`` with ``g`` at ``key``, which names no place twice."""
+    out = np.zeros(shape, g.dtype)
+    out[key] = g
+    return out
+
+
+@kernel
+def embed_adding(g: Any, *, key: Any, shape: tuple) -> Any:
+    """Zeros of ``shape`` with ``g`` added at ``key``, where a place may come twice."""
+    out = np.zeros(shape, g.dtype)
+    np.add.at(out, key, g)
     return out
 
 
