@@ -238,10 +238,7 @@ def _read_list(value: Any) -> np.ndarray:
 def _plain(item: Any) -> Any:
     if isinstance(item, (list, tuple)):
         return [_plain(inner) for inner in item]
-    if isinstance(item, Tensor):
-        left(item, "array")
-        return item._value
-    return item
+    return item._value if isinstance(item, Tensor) else item
 
 
 def _holds_arrays(value: Any) -> bool:

@@ -230,8 +230,8 @@ def reset_in_between():
     return explain.why_none(tape, y, x), tape, y, x
 
 
-@case("constant", "c in `y = c * c`", "value of x")
-def a_constant_of_the_value():
+@case("connected")
+def a_constant_of_a_tensor_is_that_tensor():
     x = tf.constant([3.0])
     with tf.GradientTape() as tape:
         tape.watch(x)
