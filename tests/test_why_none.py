@@ -230,16 +230,6 @@ def reset_in_between():
     return explain.why_none(tape, y, x), tape, y, x
 
 
-@case("connected")
-def a_constant_of_a_tensor_is_that_tensor():
-    x = tf.constant([3.0])
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        c = tf.constant(x)
-        y = c * c
-    return explain.why_none(tape, y, x), tape, y, x
-
-
 @case("not connected", "from both", "write tf.stack")
 def a_constant_of_a_list():
     x = tf.constant(3.0)
