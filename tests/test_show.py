@@ -185,7 +185,7 @@ def test_no_edge_runs_through_a_box(seed):
     count = rng.randrange(3, 30)
     sizes = [(rng.randrange(40, 160), rng.randrange(30, 100)) for _ in range(count)]
     edges = [(rng.randrange(k), k) for k in range(1, count) for _ in range(rng.randrange(1, 3))]
-    layout = layered(sizes, edges)
+    layout = layered(tuple(sizes), tuple(edges))
     boxes = [
         (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
         for (x, y), (w, h) in zip(layout.centres, sizes, strict=True)

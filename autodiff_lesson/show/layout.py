@@ -6,7 +6,7 @@ a layer keep the place that the library's dummy vertices hold free for them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
 from typing import Any, NamedTuple
 
 Point = tuple[float, float]
@@ -27,7 +27,8 @@ class Layout(NamedTuple):
     height: float
 
 
-def layered(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge]) -> Layout:
+@functools.lru_cache(256)  # the turns of a loop look alike
+def layered(sizes: tuple[tuple[float, float], ...], edges: tuple[Edge, ...]) -> Layout:
     """Place boxes so that every edge goes down.
 
     Args:
@@ -76,7 +77,7 @@ def _drawn(core: Any) -> dict[Edge, list[Point]]:
     drawing.xspace, drawing.yspace = GAP_X, GAP_Y
     drawing.dw, drawing.dh = LANE, 1
     drawing.init_all(roots=[v for v in core.sV if not v.e_in()], optimize=True)
-    drawing.draw(8)
+    drawing.draw(3)
     routes = {}
     for arc in core.sE:
         start, end = arc.v

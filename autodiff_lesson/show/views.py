@@ -116,7 +116,7 @@ class _Maker:
         signs = [self._has_sign(item, piece) for item in items]
         full = [(w, h + SIGN * s) for (w, h), s in zip(sizes, signs, strict=True)]
         pairs = [(items[a], items[b]) for a, b, _, _ in edges]
-        layout = layered(full, pairs)
+        layout = layered(tuple(full), tuple(pairs))
         boxes = []
         for (kind, i), (x, y), (w, h), (_, tall) in zip(
             items, layout.centres, sizes, full, strict=True
@@ -181,7 +181,8 @@ def _box(node: dict, adjoint: int) -> tuple[float, float]:
     first = f"{name} = {v}" if name else v
     second = adjoint or (len("None") if node["k"] == "source" else 0)
     length = max(len(first), len(name) + 3 + second if second else 0)
-    return max(length * CHARACTER + 24, 56), LINE * (2 if second else 1) + 12
+    width = -(-length // 3) * 3 * CHARACTER + 20  # in steps, so that the turns of a loop look alike
+    return max(width, 56), LINE * (2 if second else 1) + 12
 
 
 def sign_width(sign: str) -> float:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import unicodedata
 
 import pytest
 
@@ -33,7 +34,7 @@ class Stepper:
 
     def __init__(self, page):
         self.page = page
-        self.box = page.locator(".box").first
+        self.box = page.locator("div.box").first
         self.box.wait_for()
 
     def press(self, *keys):
@@ -50,10 +51,11 @@ class Stepper:
         return int(self.box.locator(".count").inner_text().split()[3])
 
     def text(self, selector):
-        return self.box.locator(selector).first.inner_text()
+        return unicodedata.normalize("NFD", self.box.locator(selector).first.text_content())
 
     def texts(self, selector):
-        return self.box.locator(selector).all_text_contents()
+        found = self.box.locator(selector).all_text_contents()
+        return [unicodedata.normalize("NFD", text) for text in found]
 
 
 @pytest.fixture
@@ -70,6 +72,7 @@ def show_page(browser, tmp_path):
         context.route("http://**", lambda route: route.abort())
         context.route("https://**", lambda route: route.abort())
         page = context.new_page()
+        page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
         page.goto(path.as_uri())

@@ -1,6 +1,7 @@
 """The stepper in a real browser: that it draws, steps, and shows the right numbers."""
 
 import re
+import unicodedata
 
 import numpy as np
 import pytest
@@ -9,6 +10,11 @@ import autodiff_lesson as tf
 from autodiff_lesson import show
 
 MINUS = "−"
+
+
+def nfd(text):
+    """With each bar as a character of its own, as the page writes it."""
+    return unicodedata.normalize("NFD", text)
 
 
 def numbers(text):
@@ -142,7 +148,7 @@ def test_every_adjoint_of_x_times_x(show_page):
     by_hand = {
         "x": differences(lambda x: x * x + np.sin(x), np.array(3.0)),
         "u": differences(lambda u: u + np.sin(3.0), np.array(9.0)),
-        "v": differences(lambda v: 9.0 + v, np.sin(3.0) * np.ones(())),
+        "v": differences(lambda v: 9.0 + v, np.array(np.sin(3.0))),
         "y": np.array(1.0),
     }
     assert shown.keys() == by_hand.keys()
@@ -154,7 +160,7 @@ def test_every_adjoint_of_x_times_x(show_page):
 def test_contributions_add_up_on_the_screen(show_page):
     stepper = show_page(html(xx()))
     stepper.press(*["ArrowRight"] * 8)
-    assert stepper.text(".rule") == "x̄ ← x̄ + ū · x"
+    assert stepper.text(".rule") == nfd("x̄ ← x̄ + ū · x")
     assert stepper.text(".num") == "−0.99 + 1 · 3 = 2.01"
     assert "twice" in stepper.text(".why")
     assert [r.split() for r in stepper.texts(".ledger tr")] == [
@@ -215,9 +221,9 @@ def test_a_source_without_a_gradient_says_why(show_page):
     with tf.GradientTape() as tape:
         tape.watch(x)
         y = x * 3.0
-    stepper = show_page(html((tape, y, [x, k])))
+    stepper = show_page(show.backward(tape, y, [x, k])._repr_html_())
     stepper.press("End")
-    assert "k̄ = None" in stepper.text(".what")
+    assert nfd("k̄ = None") in stepper.text(".what")
     assert "tape.watch(k)" in stepper.text(".what")
 
 
@@ -229,8 +235,8 @@ def test_a_node_opens_to_its_whole_calculation(show_page):
     stepper.box.locator(".node", has_text="x = 3").click()
     rows = stepper.texts(".ledger tr")
     assert len(rows) == 4  # before anything has been played
-    assert "v̄ · cos(x)" in rows[0] and "−0.99" in rows[0]
-    assert "ū · x" in rows[1] and rows[3].endswith("5.01")
+    assert nfd("v̄ · cos(x)") in rows[0] and "−0.99" in rows[0]
+    assert nfd("ū · x") in rows[1] and rows[3].endswith("5.01")
     stepper.press("Escape")
     assert stepper.texts(".ledger tr") == []
 
@@ -443,7 +449,7 @@ def test_hostile_names_are_shown_as_text(show_page):
 
 def test_two_steppers_in_one_page_do_not_disturb_each_other(show_page):
     stepper = show_page(html(xx()) + html(custom()))
-    second = stepper.page.locator(".box").nth(1)
+    second = stepper.page.locator("div.box").nth(1)
     stepper.press("ArrowRight", "ArrowRight")
     second.focus()
     stepper.page.keyboard.press("End")
