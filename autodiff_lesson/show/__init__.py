@@ -17,7 +17,7 @@ _WHERE = {
     "trajectories": "plots",
     "optimizer_family": "family",
     "LivePlot": "live_plot",
-    "tangent": "explorers",
+    "tangent": "tangents",
     "explore": "explorers",
     "race": "explorers",
     "loss_surface": "explorers",

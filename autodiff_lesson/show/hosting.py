@@ -1,7 +1,8 @@
-"""What all explorers share: one ES module each, shown by a kernel's widget or by the page itself."""
+"""What explorers share: one ES module each, shown by a kernel's widget or by the page itself."""
 
 from __future__ import annotations
 
+import base64
 import functools
 import html
 import json
@@ -12,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from .drawing import LIGHT
 from .stepper import page
 
 _HERE = Path(__file__).parent
@@ -111,8 +111,6 @@ def rounded(values: Any, digits: int = 6) -> list:
 
 def still(lines: Sequence[Sequence[tuple[float, float]]], x: tuple, y: tuple, title: str) -> str:
     """A picture of some curves, as a data URL: for readers whose notebook runs no scripts."""
-    from .drawing import _url
-
     width, height = 560, 320
     (x0, x1), (y0, y1) = x, y
     drawn = []
@@ -123,9 +121,10 @@ def still(lines: Sequence[Sequence[tuple[float, float]]], x: tuple, y: tuple, ti
             if math.isfinite(a) and math.isfinite(b) and y0 <= b <= y1
         )
         drawn.append(f'<polyline points="{text}" fill="none" stroke="{colour}" stroke-width="2"/>')
-    return _url(
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height + 28}" '
-        f'style="{LIGHT}"><rect width="{width}" height="{height + 28}" fill="#fff"/>'
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height + 28}">'
+        f'<rect width="{width}" height="{height + 28}" fill="#fff"/>'
         f'{"".join(drawn)}<text x="8" y="{height + 19}" font-family="sans-serif" '
         f'font-size="14" fill="#1f2430">{html.escape(title)}</text></svg>'
     )
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"

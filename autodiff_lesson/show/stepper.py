@@ -85,10 +85,13 @@ def module() -> str:
     return script.replace('"/* backward.css */"', json.dumps(style, ensure_ascii=False))
 
 
-def page(state: dict, image: str, title: str) -> str:
-    """The stepper as HTML that needs no kernel and no network: module, data and a still picture."""
+def page(state: dict, image: str, title: str, script: str | None = None) -> str:
+    """The stepper, or another module, as HTML that needs no kernel and no network.
+
+    The module, its data and a still picture are inside.
+    """
     key = uuid.uuid4().hex[:12]
-    script = module().replace("export default { render };", "").replace("</", "<\\/")
+    script = (script or module()).replace("export default { render };", "").replace("</", "<\\/")
     alt = html.escape(title)
     picture = f'<img alt="{alt}" src="{image}">' if image else alt
     return (
