@@ -29,11 +29,11 @@ class Compiled:
 
     @property
     def all_metrics(self) -> list[Metric]:
-        """The loss tracker, the compiled metrics, and the losses of single outputs."""
+        """The loss tracker, those of single outputs, and the compiled metrics."""
         found: list[Metric] = [self.tracker]
-        if self.metrics is not None:
-            found.append(self.metrics)
-        return found + (self.loss.trackers if self.loss is not None else [])
+        if self.loss is not None:
+            found += self.loss.trackers
+        return found if self.metrics is None else [*found, self.metrics]
 
 
 class CompiledLoss:
@@ -76,7 +76,7 @@ class CompiledLoss:
                 continue
             value = function(true[i], pred[i], weights[i])
             if self.trackers:
-                self.trackers[i].update_state(value, sample_weight=len(pred[i]))
+                self.trackers[i].update_state(value)
             if self._weights:
                 value = multiply(value, self._weights[i])
             total = value if total is None else add(total, value)
@@ -133,6 +133,8 @@ class CompiledMetrics(Metric):
 
     def _build(self, true: list, pred: list) -> None:
         for columns, weighted in self._given:
+            if not columns:
+                continue
             if len(pred) == 1:
                 columns = [nest.flatten(columns)]
             elif len(columns) != len(pred):

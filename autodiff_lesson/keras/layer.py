@@ -137,6 +137,7 @@ class Layer(Module):
         self._added_losses = Aside()
         self._nodes = Aside()  # one for each symbolic call
         self._call_number = self._losses_number = -1
+        self._output_shape: Any = None  # of the call that built it
         self._regularized = False
         self.built = False
         if input_shape is not None:
@@ -216,6 +217,9 @@ class Layer(Module):
             args, kwargs = self._converted(args, kwargs)
             if not self.built:
                 self._build_for(args)
+                result = self(*args, **kwargs)
+                self._output_shape = nest.map_structure(_shape_of, result)
+                return result
             if any(type(leaf) is KerasTensor for leaf in nest.flatten([args, kwargs])):
                 return outputs_for(self, args, kwargs)
         calling = _calling
@@ -270,7 +274,7 @@ class Layer(Module):
         return value
 
     def _build_for(self, args: tuple) -> None:
-        shapes = nest.map_structure(lambda t: tuple(t.shape), args[0]) if args else None
+        shapes = nest.map_structure(_shape_of, args[0]) if args else None
         with silence():
             self.build(shapes)
         self.built = True
@@ -354,7 +358,7 @@ class Layer(Module):
             if layer._added_losses and layer._losses_number == self._call_number:
                 added += layer._added_losses
             if layer._regularized:
-                for v in variables:
+                for v in {id(v): v for v in variables}.values():
                     if getattr(v, "regularizer", None) is not None and v.trainable:
                         penalties.append(v.regularizer(v))
         return added + penalties
@@ -441,3 +445,7 @@ class Layer(Module):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _shape_of(tensor: Any) -> Any:
+    return tuple(tensor.shape) if hasattr(tensor, "shape") else None

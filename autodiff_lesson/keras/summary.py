@@ -35,7 +35,10 @@ def table(model: Any) -> str:
     every = model.weights
     ids = {id(v) for v in trainable}
     rest = [v for v in every if id(v) not in ids]
-    for name, group in (("Total", every), ("Trainable", trainable), ("Non-trainable", rest)):
+    compiled = model._compiled
+    own = compiled.optimizer.variables if compiled is not None and compiled.optimizer else []
+    groups = {"Total": every + own, "Trainable": trainable, "Non-trainable": rest}
+    for name, group in (groups | ({"Optimizer": own} if own else {})).items():
         numbers = sum(v.shape.num_elements() for v in group)
         size = sum(v.shape.num_elements() * v.dtype.size for v in group)
         lines.append(f" {name} params: {numbers:,} ({_bytes(size)})")
@@ -45,10 +48,9 @@ def table(model: Any) -> str:
 def _shape(layer: Any) -> str:
     if hasattr(layer, "_symbol"):
         return str(layer.output.shape)
-    if not layer._nodes:
-        return "?"
-    shapes = [t.shape for t in nest.flatten(layer._nodes[-1].outputs)]
-    return ", ".join(map(str, shapes))
+    if layer._nodes:
+        return ", ".join(str(t.shape) for t in nest.flatten(layer._nodes[-1].outputs))
+    return "?" if layer._output_shape is None else str(layer._output_shape)
 
 
 def _count(layer: Any) -> str:

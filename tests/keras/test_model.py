@@ -1,0 +1,128 @@
+"""Models: drawn from inputs to outputs, in a row, or subclassed."""
+
+import numpy as np
+import pytest
+
+import autodiff_lesson as tf
+from autodiff_lesson import keras
+
+layers = keras.layers
+X = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+
+
+def test_functional_model_with_branches():
+    a, b = keras.Input((3,), name="a"), keras.Input((3,), name="b")
+    shared = layers.Dense(2)
+    joined = layers.Concatenate()([shared(a), shared(b)])
+    model = keras.Model([a, b], {"sum": layers.Add()([joined, joined]), "half": joined * 0.5})
+    outputs = model([X, 2 * X])
+    expected = np.hstack([X, 2 * X]) @ np.kron(np.eye(2), shared.kernel.numpy())
+    np.testing.assert_allclose(outputs["sum"], 2 * expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(outputs["half"], expected / 2, rtol=1e-4, atol=1e-5)
+    assert len(model.weights) == 2
+    assert [x.name for x in model.layers[:3]] == ["a", "b", shared.name]
+    assert model.get_layer("a") is model.layers[0]
+
+
+def test_symbolic_shapes():
+    images = keras.Input((28, None, 1))
+    h = layers.Conv2D(4, 3)(images)
+    assert h.shape == (None, 26, None, 4)
+    assert layers.GlobalAveragePooling2D()(h).shape == (None, 4)
+    assert keras.ops.mean(h, axis=0).shape == (26, None, 4)
+    assert (h[:, 0] + 1.0).shape == (None, None, 4)
+    assert keras.Input((3,), batch_size=5).shape == (5, 3)
+
+
+def test_ops_on_symbolic_tensors_run_in_the_model():
+    x = keras.Input((3,))
+    model = keras.Model(x, 1.0 - keras.ops.sum(keras.ops.square(x), axis=-1, keepdims=True))
+    np.testing.assert_allclose(model(X), 1 - (X**2).sum(-1, keepdims=True), rtol=1e-5)
+
+
+def test_a_model_is_a_layer_of_another():
+    inner = keras.Sequential([keras.Input((3,)), layers.Dense(4), layers.Dense(2)])
+    x = keras.Input((3,))
+    outer = keras.Model(x, layers.Dense(1)(inner(x)))
+    assert len(outer.trainable_variables) == 6
+    inner.trainable = False
+    assert len(outer.trainable_variables) == 2
+    part = keras.Model(inner.input, inner.layers[0].output)
+    np.testing.assert_allclose(part(X), inner.layers[0](X))
+
+
+def test_inputs_are_brought_to_the_promised_rank_and_dtype():
+    x = keras.Input((1,))
+    model = keras.Model(x, layers.Dense(1)(x))
+    assert model(np.arange(4)).shape == (4, 1)
+    assert model(np.ones((4, 1, 1))).shape == (4, 1)
+    with pytest.raises(ValueError, match=r"expected shape=\(None, 1\), found shape=\(4, 2\)"):
+        model(np.ones((4, 2)))
+
+
+def test_sequential_is_built_by_its_input_or_its_first_data():
+    known = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    assert known.built and known.output.shape == (None, 2) and len(known.layers) == 1
+    older = keras.Sequential([layers.Dense(2, input_shape=(3,))])
+    assert older.built
+    lazy = keras.Sequential([layers.Dense(2), layers.Dense(1)])
+    assert lazy.weights == []
+    lazy(X)
+    assert len(lazy.weights) == 4
+    lazy.pop()
+    assert lazy(X).shape == (6, 2)
+    known.add(layers.Dense(5))
+    assert known(X).shape == (6, 5)
+    known.pop()
+    assert known.output.shape == (None, 2)
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.hidden = layers.Dense(4, activation="relu")
+        self.drop = layers.Dropout(0.5)
+        self.out = layers.Dense(1)
+
+    def call(self, inputs, training=False):
+        return self.out(self.drop(self.hidden(inputs), training=training))
+
+
+def test_subclassed_model():
+    model = Subclassed()
+    assert model(X).shape == (6, 1)
+    assert [type(x).__name__ for x in model.layers] == ["Dense", "Dropout", "Dense"]
+    assert len(model.weights) == 4
+    assert np.ptp([float(tf.reduce_sum(model(X, training=True))) for _ in range(5)]) > 0
+
+
+def test_summary(capsys):
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2, name="first"), layers.Dense(1, name="last")])
+    model.layers[0].trainable = False
+    model.summary()
+    table = capsys.readouterr().out
+    assert "│ first (Dense)                   │ (None, 2)              │             8 │" in table
+    assert " Total params: 11 (44.00 B)\n Trainable params: 3 (12.00 B)\n" in table
+    assert " Non-trainable params: 8 (32.00 B)" in table
+    lazy = Subclassed()
+    lines = []
+    lazy.summary(print_fn=lines.append)
+    assert lines[0].count("?") == 3
+    lazy(X)
+    lazy.summary()
+    assert "(6, 4)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda x, y: keras.Model(x, layers.Dense(1)(y)), "not connected"),
+    (lambda x, y: keras.Model([x, y], None), "from both"),
+    (lambda x, y: keras.Model(np.ones(3), y), "keras.Input"),
+    (lambda x, y: keras.Sequential([5]), "Only instances of `keras.Layer`"),
+    (lambda x, y: keras.Model([x, y], layers.Add()([x, y]))(X), r"expected 2 input\(s\)"),
+    (lambda x, y: keras.Sequential([layers.Dense(1, name="a"), layers.Dense(1, name="a")]), "unique"),
+    (lambda x, y: keras.Model(x, layers.Dense(1)(x)).get_layer("nothing"), "No such layer"),
+    (lambda x, y: keras.Sequential()(X), "no layers yet"),
+])  # fmt: skip
+def test_refusals(call, words):
+    with pytest.raises(ValueError, match=words):
+        call(keras.Input((3,)), keras.Input((3,)))
