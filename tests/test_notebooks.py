@@ -25,7 +25,8 @@ TAGS = {"ours", "raises-exception", "exercise", "solution", "check", "nbval-igno
 IGNORED: dict[str, dict[str, str]] = {}
 
 # What a cell that runs on TensorFlow too may name, besides what such cells made before it.
-ELSEWHERE = {"tf", "keras", "np", "plt", *dir(builtins)}
+# The data sets are NumPy arrays wherever they are used.
+ELSEWHERE = {"tf", "keras", "np", "plt", "data", *dir(builtins)}
 # What this package adds to what TensorFlow's objects have: of a tape, of a function.
 OWN_ATTRIBUTES = {"walk", "records", "rules", "source", "traces"}
 
@@ -232,7 +233,7 @@ def imported_own(tree):
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("autodiff_lesson")
         for alias in node.names
-        if alias.name != "keras" and not node.module.startswith("autodiff_lesson.keras")
+        if alias.name not in ("keras", "data") and not node.module.startswith("autodiff_lesson.keras")
     }
 
 
