@@ -17,7 +17,7 @@ class Callback:
     """
 
     model: Any = None
-    params: Mapping = {}  # noqa: RUF012  (replaced, never changed)
+    params: Mapping = {}
 
     def set_model(self, model: Any) -> None:
         """Called first, with the model."""
