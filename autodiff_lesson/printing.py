@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -112,7 +113,7 @@ def array_text(value: Any, summarize: int = 3) -> str:
     if value.ndim == 1:
         return f"[{' '.join(texts)}]"
     between = "\n" * (value.ndim - 1) + " "
-    return f"[{between.join(text.replace(chr(10), chr(10) + ' ') for text in texts)}]"
+    return "[" + between.join(re.sub(r"\n(?!\n)", "\n ", text) for text in texts) + "]"
 
 
 def number_text(value: Any) -> str:

@@ -205,14 +205,12 @@ class Function:
         specs = self.input_signature or ()
         first = len(args) - len(specs)  # a method's self
         names = list(self._signature.parameters)
-        if first not in (0, 1):
+        if first != int(names[:1] == ["self"]):
             raise TypeError(
                 f"{self._name} takes {len(specs)} arguments by its input_signature, not {len(args)}"
             )
-        return args[:first] + tuple(
-            nest.map_structure(lambda s, v, n=name: conformed(v, s, n), spec, value)
-            for spec, value, name in zip(specs, args[first:], names[first:], strict=True)
-        )
+        given = zip(args[first:], specs, names[first:], strict=False)
+        return args[:first] + tuple(conformed(*each) for each in given)
 
     # ---------------------------------------------------------------- recording
     def _trace(

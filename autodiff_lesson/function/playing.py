@@ -46,8 +46,7 @@ class Room:
         spare, self.spare = self.spare, []
         if spare:
             array = spare.pop()
-            flags = array.flags
-            if _holders(array) == _ALONE and flags.owndata and flags.writeable:
+            if _holders(array) == _ALONE and array.flags.owndata and array.flags.writeable:
                 return array
         return np.empty(self._shape, self._dtype)
 

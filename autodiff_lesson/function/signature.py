@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import DType, TensorShape, as_dtype, numpy_dtype
+from ..primitive import tensor_of
 from ..tensor import Tensor, as_value
-from ..variable import Variable
 
 _PLAIN = (type(None), bool, int, str, bytes, complex, type, np.dtype, DType)
 
@@ -129,19 +129,22 @@ def names_of(path: str, value: Any) -> list[str]:
     return []
 
 
-def conformed(value: Any, spec: TensorSpec, name: str) -> Tensor:
-    """An argument as the tensor that a signature asks for; TypeError if it cannot be."""
-    if isinstance(value, Variable):
-        value = value._read()
-    if type(value) is not Tensor:
-        plain = isinstance(value, (np.ndarray, np.generic))
-        value = Tensor(as_value(value, None if plain else numpy_dtype(spec.dtype)))
-    if not spec.is_compatible_with(value):
+def conformed(value: Any, spec: Any, name: str) -> Any:
+    """An argument as the tensor, or nest of tensors, that a signature asks for; else TypeError."""
+    if isinstance(spec, dict):
+        return {key: conformed(value[key], spec[key], name) for key in spec}
+    if isinstance(spec, (list, tuple)):
+        return _like(spec, [conformed(v, s, name) for v, s in zip(value, spec, strict=True)])
+    found = tensor_of(value)
+    if type(found) is not Tensor:
+        plain = isinstance(found, (np.ndarray, np.generic))
+        found = Tensor(as_value(found, None if plain else numpy_dtype(spec.dtype)))
+    if not spec.is_compatible_with(found):
         raise TypeError(
-            f"Can not cast TensorSpec(shape={value.shape}, dtype=tf.{value.dtype.name}, name=None) "
+            f"Can not cast TensorSpec(shape={found.shape}, dtype=tf.{found.dtype.name}, name=None) "
             f"to {spec!r}: argument {name} does not fit the input_signature"
         )
-    return value
+    return found
 
 
 def weakly(value: Any) -> Any:

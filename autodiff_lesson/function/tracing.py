@@ -33,7 +33,7 @@ class Tracing(Recorder):
         variables: id of each variable that was read -> (it, the tensor of its value at first).
         sections: for each record 'forward' or 'update'.
         backward: (start, end) of each run of a backward pass, as positions in ``records``.
-        adjoints: id of an adjoint -> (adjoint, the tensor it belongs to).
+        adjoints: id of a tensor -> (its adjoint as far as it is known, the tensor).
         before: id of each variable that was assigned -> (it, its tensor before).
         created: the variables that were made.
     """
@@ -122,7 +122,7 @@ class Tracing(Recorder):
         self.backward[-1] = (self.backward[-1][0], len(self.records))
         _, _, contributions = step
         for _, tensor, _, _, adjoint in contributions:
-            self.adjoints[id(adjoint.tensor)] = (adjoint.tensor, tensor)
+            self.adjoints[id(tensor)] = (adjoint.tensor, tensor)
 
     def restore(self) -> None:
         """Give every variable that was assigned the value it had before."""
