@@ -158,8 +158,10 @@ def is_stream(x: Any) -> bool:
     """Whether it gives batches: a Dataset, a generator, a list of (x, y) pairs."""
     if isinstance(x, list):
         return bool(x) and all(isinstance(item, tuple) for item in x) and not _numbers(x)
-    return hasattr(x, "__iter__") and not isinstance(x, (tuple, dict, str)) and not hasattr(
-        x, "__array__"
+    return (
+        hasattr(x, "__iter__")
+        and not isinstance(x, (tuple, dict, str))
+        and not hasattr(x, "__array__")
     )
 
 

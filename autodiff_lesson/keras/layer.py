@@ -38,6 +38,8 @@ class _Call(threading.local):
 
 
 _calling = _Call()
+
+
 class Aside(list):
     """A list of things that do not belong to the layer that keeps it."""
 
@@ -84,7 +86,7 @@ class Layer(Module):
 
     >>> class Scale(Layer):
     ...     def build(self, input_shape):
-    ...         self.factor = self.add_weight(shape=input_shape[-1:], initializer="ones")
+    ...         self.factor = self.add_weight(input_shape[-1:], "ones", name="factor")
     ...     def call(self, inputs):
     ...         return inputs * self.factor
     >>> layer = Scale()
@@ -353,7 +355,8 @@ class Layer(Module):
     @property
     def losses(self) -> list[Tensor]:
         """What `add_loss` gathered in the latest call, and the penalties of regularizers."""
-        added, penalties = [], []
+        added: list[Tensor] = []
+        penalties: list[Tensor] = []
         for layer, variables, _ in self._tree():
             if layer._added_losses and layer._losses_number == self._call_number:
                 added += layer._added_losses

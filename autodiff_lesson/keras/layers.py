@@ -72,8 +72,8 @@ def Input(
 ) -> KerasTensor:
     """The start of a model: a symbolic tensor for a batch of examples.
 
-    >>> Input(shape=(32,))
-    <KerasTensor shape=(None, 32), dtype=float32, name=input_layer>
+    >>> Input(shape=(32,), name="pixels")
+    <KerasTensor shape=(None, 32), dtype=float32, name=pixels>
 
     Args:
         shape: of one example, without the batch axis; None where a length is not known.
@@ -278,9 +278,7 @@ class Activation(Layer):
 class ReLU(Layer):
     """``max(inputs, 0)``, at most ``max_value``; ``negative_slope * inputs`` where negative."""
 
-    def __init__(
-        self, max_value: float | None = None, negative_slope: float = 0.0, **kwargs: Any
-    ):
+    def __init__(self, max_value: float | None = None, negative_slope: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
         self.max_value = max_value
         self.negative_slope = negative_slope

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +10,11 @@ from .symbolic import apply
 
 
 def _named(function: Callable, name: str) -> Callable:
-    @functools.wraps(function, assigned=("__doc__",), updated=())
     def operation(*args: Any, **kwargs: Any) -> Any:
         return apply(function, *args, **kwargs)
 
     operation.__name__ = operation.__qualname__ = name
+    operation.__doc__ = (function.__doc__ or "").partition("\n")[0]
     return operation
 
 

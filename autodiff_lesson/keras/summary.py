@@ -17,8 +17,7 @@ def table(model: Any) -> str:
         ]  # fmt: skip
     heads = ("Layer (type)", "Output Shape", "Param #")
     widths = [
-        max(least, *(len(row[i]) for row in [heads, *rows]))
-        for i, least in enumerate((31, 22, 13))
+        max(least, *(len(row[i]) for row in [heads, *rows])) for i, least in enumerate((31, 22, 13))
     ]
     lines = [
         f'Model: "{model.name}"',

@@ -223,9 +223,9 @@ class Graph:
                 values[made] = operation(values[taken])
             else:
                 args, kwargs = nest.map_structure(
-                    lambda leaf: values[self._slots[id(leaf)]]
-                    if type(leaf) is KerasTensor
-                    else leaf,
+                    lambda leaf: (
+                        values[self._slots[id(leaf)]] if type(leaf) is KerasTensor else leaf
+                    ),
                     structure,
                 )
                 result = operation(*args, **kwargs)

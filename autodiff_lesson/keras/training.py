@@ -320,7 +320,7 @@ class Recorded:
     def __init__(self, step: Callable):
         self._plain = step
         self._recorded = function(step, reduce_retracing=True)
-        self._length: int | None = None
+        self._length: tuple | None = None
         self._others = 0
 
     def __call__(self, data: Any) -> Any:

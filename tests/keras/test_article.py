@@ -1,4 +1,4 @@
-"""The article's two programs, to the letter (tabs made spaces), and what they must print and learn."""
+"""The article's two programs, to the letter but for tabs, and what they must print and learn."""
 
 import re
 
@@ -7,7 +7,6 @@ import pytest
 
 import autodiff_lesson as tf
 from autodiff_lesson import keras
-
 
 
 class NewLayer(keras.layers.Layer):

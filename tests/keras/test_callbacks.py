@@ -114,7 +114,9 @@ def test_early_stopping():
     stopping = callbacks.EarlyStopping(patience=2, restore_best_weights=True)
     kernels = []
     model = linear()
-    keep = callbacks.LambdaCallback(on_epoch_end=lambda e, logs: kernels.append(model.get_weights()[0]))
+    keep = callbacks.LambdaCallback(
+        on_epoch_end=lambda e, logs: kernels.append(model.get_weights()[0])
+    )
     fit(model, keep, scripted([3, 1, 2, 2, 0]), stopping, epochs=5)
     assert stopping.stopped_epoch == 3 and stopping.best_epoch == 1 and len(kernels) == 4
     np.testing.assert_array_equal(model.get_weights()[0], kernels[1])
@@ -127,12 +129,16 @@ def test_early_stopping():
     ({"start_from_epoch": 2}, [1, 2, 3, 4, 5], 4),
 ])  # fmt: skip
 def test_early_stopping_options(options, values, epochs):
-    history = fit(linear(), scripted(values), callbacks.EarlyStopping(**options), epochs=len(values))
+    history = fit(
+        linear(), scripted(values), callbacks.EarlyStopping(**options), epochs=len(values)
+    )
     assert len(history["loss"]) == epochs
 
 
 def test_a_name_that_is_not_logged_is_said_once():
-    with pytest.warns(UserWarning, match=r"'val_loss', which is not logged.*validation_data") as seen:
+    with pytest.warns(
+        UserWarning, match=r"'val_loss', which is not logged.*validation_data"
+    ) as seen:
         fit(linear(), callbacks.EarlyStopping())
     assert len(seen) == 1
 
@@ -159,7 +165,9 @@ def test_reduce_on_plateau():
 @pytest.mark.filterwarnings("ignore:loss became")
 def test_terminate_on_nan(capsys):
     model = linear()
-    model.fit(X, Y * np.inf, epochs=3, batch_size=8, verbose=0, callbacks=[callbacks.TerminateOnNaN()])
+    model.fit(
+        X, Y * np.inf, epochs=3, batch_size=8, verbose=0, callbacks=[callbacks.TerminateOnNaN()]
+    )
     assert model.optimizer.iterations.numpy() == 1
     assert "Batch 0: Invalid loss" in capsys.readouterr().out
 

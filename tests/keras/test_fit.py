@@ -168,7 +168,9 @@ def test_initial_epoch_and_steps_per_epoch():
 
 def test_dataset():
     data = tf.data.Dataset.from_tensor_slices({"x": X, "n": list(range(50))})
-    assert len(data) == 50 and len(data.batch(8)) == 7 and len(data.batch(8, drop_remainder=True)) == 6
+    assert (
+        len(data) == 50 and len(data.batch(8)) == 7 and len(data.batch(8, drop_remainder=True)) == 6
+    )
     assert len(list(data.batch(8, drop_remainder=True))) == 6 and len(data.take(3)) == 3
     keras.utils.set_random_seed(0)
     shuffled = data.shuffle(50)
@@ -259,8 +261,8 @@ def test_a_gan_with_two_optimizers(eagerly):
         def __init__(self):
             super().__init__()
             self.generator = keras.Sequential([keras.Input((2,)), layers.Dense(1, name="g")])
-            self.discriminator = keras.Sequential([
-                keras.Input((1,)), layers.Dense(8, activation="relu"), layers.Dense(1)])  # fmt: skip
+            hidden = layers.Dense(8, activation="relu")
+            self.discriminator = keras.Sequential([keras.Input((1,)), hidden, layers.Dense(1)])
             self.d_loss = keras.metrics.Mean(name="d_loss")
             self.g_loss = keras.metrics.Mean(name="g_loss")
 
@@ -387,7 +389,9 @@ def test_dropout_is_drawn_anew_in_each_replayed_step():
     logs = []
     seeing = Seeing()
     seeing.compile()
-    remember = keras.callbacks.LambdaCallback(on_train_batch_end=lambda b, logs_: logs.append(logs_["kept"]))
+    remember = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda b, logs_: logs.append(logs_["kept"])
+    )
     seeing.fit(np.ones((80, 4)), batch_size=8, verbose=0, callbacks=[remember])
     assert len(set(logs)) > 3
 
@@ -396,7 +400,7 @@ def test_dropout_is_drawn_anew_in_each_replayed_step():
 def test_lines(capsys):
     model = linear(metrics=["mae"])
     model.fit(X, Y, epochs=2, verbose=2, batch_size=10)
-    first, second = capsys.readouterr().out.splitlines()
+    first, _ = capsys.readouterr().out.splitlines()
     values = model.history.history
     assert first == (
         f"Epoch 1/2 - 5 steps - mean of the epoch: loss: {values['loss'][0]:.4f}"
@@ -456,7 +460,7 @@ def test_what_a_step_may_return(value, words, eagerly):
     (ValueError, lambda: linear().fit(X[:0], Y[:0]), "no example"),
     (ValueError, lambda: linear().fit(X, Y, validation_split=1.5), "between 0 and 1"),
     (ValueError, lambda: linear().fit(np.array(["a", "b"]), Y[:2]), "must hold numbers"),
-    (ValueError, lambda: linear().fit(X, Y, class_weight={0: 1}, sample_weight=WEIGHTS), "same time"),
+    (ValueError, lambda: linear().fit(X, Y, class_weight={}, sample_weight=WEIGHTS), "same time"),
     (ValueError, lambda: linear().fit([(X, Y)], Y), "should not be passed"),
     (ValueError, lambda: linear().fit(X[:, :3], Y, verbose=0), r"expected shape=\(None, 4\)"),
     (ValueError, lambda: linear(steps_per_execution=0), "steps_per_execution"),

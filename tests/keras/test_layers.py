@@ -62,7 +62,7 @@ def test_pooling():
         (layers.Reshape((-1, 1)), X.reshape(4, 3, 1)),
         (layers.Activation("relu"), np.maximum(X, 0)),
         (layers.ReLU(), np.maximum(X, 0)),
-        (layers.ReLU(max_value=0.5, negative_slope=0.1), np.minimum(np.where(X > 0, X, 0.1 * X), 0.5)),
+        (layers.ReLU(0.5, negative_slope=0.1), np.minimum(np.where(X > 0, X, 0.1 * X), 0.5)),
         (layers.LeakyReLU(), np.where(X > 0, X, 0.3 * X)),
         (layers.Softmax(), np.exp(X) / np.exp(X).sum(-1, keepdims=True)),
         (layers.Dropout(0.5), X),
@@ -116,7 +116,9 @@ def test_gradients_are_those_of_differences(make):
             ends.append(float(loss()))
         variable.assign(start)
         slope = (ends[0] - ends[1]) / 2e-2
-        np.testing.assert_allclose(float((gradient.numpy() * direction).sum()), slope, rtol=2e-2, atol=1e-3)
+        np.testing.assert_allclose(
+            float((gradient.numpy() * direction).sum()), slope, rtol=2e-2, atol=1e-3
+        )
 
 
 def test_names_count_up():
@@ -183,7 +185,9 @@ def test_losses_are_those_of_the_latest_call():
             self.add_loss(0.1 * tf.reduce_sum(x))
             return x
 
-    model = keras.Sequential([Penalty(), layers.Dense(1, kernel_regularizer=keras.regularizers.L2(0.5))])
+    model = keras.Sequential(
+        [Penalty(), layers.Dense(1, kernel_regularizer=keras.regularizers.L2(0.5))]
+    )
     model(np.ones((1, 2)))
     model(np.ones((2, 2)))
     added, penalty = model.losses

@@ -97,7 +97,9 @@ def test_subclassed_model():
 
 
 def test_summary(capsys):
-    model = keras.Sequential([keras.Input((3,)), layers.Dense(2, name="first"), layers.Dense(1, name="last")])
+    model = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(2, name="first"), layers.Dense(1, name="last")]
+    )
     model.layers[0].trainable = False
     model.summary()
     table = capsys.readouterr().out
@@ -119,7 +121,7 @@ def test_summary(capsys):
     (lambda x, y: keras.Model(np.ones(3), y), "keras.Input"),
     (lambda x, y: keras.Sequential([5]), "Only instances of `keras.Layer`"),
     (lambda x, y: keras.Model([x, y], layers.Add()([x, y]))(X), r"expected 2 input\(s\)"),
-    (lambda x, y: keras.Sequential([layers.Dense(1, name="a"), layers.Dense(1, name="a")]), "unique"),
+    (lambda x, y: keras.Sequential([layers.ReLU(name="a"), layers.ReLU(name="a")]), "unique"),
     (lambda x, y: keras.Model(x, layers.Dense(1)(x)).get_layer("nothing"), "No such layer"),
     (lambda x, y: keras.Sequential()(X), "no layers yet"),
 ])  # fmt: skip
