@@ -14,6 +14,7 @@ import numpy as np
 
 from .following import Line, Value
 
+SMALL = 1 << 10  # bytes; NumPy keeps so small pieces of memory at hand, and plain a * b is fastest
 LARGE = 1 << 15  # bytes; for smaller arrays making them anew costs less than looking who holds them
 
 
@@ -118,7 +119,7 @@ class Plan:
 
 
 def takes_out(line: Line) -> bool:
-    """Whether the line can write its result into a given array, with nothing else changed."""
+    """Whether the line can write its result into a given array, and gains by it."""
     if len(line.results) != 1:
         return False
     function = line.function[0] if type(line.function) is tuple else line.function
@@ -127,7 +128,7 @@ def takes_out(line: Line) -> bool:
         (isinstance(function, np.ufunc) or function in (np.dot, np.matmul, "astype"))
         and isinstance(array, np.ndarray)
         and array.base is None
-        and array.ndim > 0
+        and array.nbytes >= SMALL
         and array.flags.c_contiguous
     )
 

@@ -29,6 +29,7 @@ _INFIX = {
     np.greater: ">", np.greater_equal: ">=", np.less: "<", np.less_equal: "<=",
     np.equal: "==", np.not_equal: "!=",
 }  # fmt: skip
+LONG = 1000  # lines
 _TAKEN = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
 
 
@@ -246,11 +247,13 @@ class Writer:
         return f"np.{function.__name__}"
 
     def _operands(self, *args: Any) -> list[str]:
-        """Between scalars a number is written as it is; beside an array a bound one is faster."""
-        scalars = not any(map(_ndim, args))
+        """Between scalars a number is written as it is; beside an array, and in a program that is
+        too long to be read anyway, a bound one is faster."""
+        scalars = not any(map(_ndim, args)) and len(self.lines) < LONG
+        beside_array = any(map(_ndim, args))
         return [
             (_number(a) if scalars else self._constant(np.asarray(getattr(a, "array", a))))
-            if _is_plain_number(a)
+            if _is_plain_number(a) and (scalars or beside_array)
             else self._text(a)
             for a in args
         ]
