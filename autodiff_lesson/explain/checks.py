@@ -41,6 +41,9 @@ class GradientReport:
             return "\n".join([f"{self.name}: wrong", *(f"- {p}" for p in self.problems)])
         return f"{self.name}: right ({', '.join(self.checked)})"
 
+    def _repr_markdown_(self) -> str:
+        return repr(self)
+
 
 def check_gradients(f: Callable, *args: Any, order: int = 2) -> GradientReport:
     """Compare the gradients of a function with central finite differences, in float64.

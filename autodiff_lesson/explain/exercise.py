@@ -26,6 +26,9 @@ class Verdict(str):
     def __repr__(self) -> str:
         return str(self)
 
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
 
 def check(answer: Any, expected: Any, at: Any = None, *, hint: str = "") -> Verdict:
     """Say whether an answer is right; if not, how it is wrong (sign, factor, shape) and a hint.

@@ -43,6 +43,9 @@ class NanReport:
         lines += [birth.what for birth in (self.forward, self.backward) if birth]
         return "\n".join(lines) or "Every number is finite, forward and backward."
 
+    def _repr_markdown_(self) -> str:
+        return repr(self).replace("\n", "\n\n")
+
 
 def find_nan(tape: Any, target: Any) -> NanReport:
     """Find the operation and the line where the first NaN or infinity came up.

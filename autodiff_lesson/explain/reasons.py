@@ -38,6 +38,9 @@ class Reason(str):
     def __repr__(self) -> str:
         return str(self)
 
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
 
 def why_none(tape: Any, target: Any, source: Any) -> Reason:
     """Say why ``tape.gradient(target, source)`` is None: which link is missing, on which line.
