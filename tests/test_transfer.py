@@ -7,10 +7,11 @@ errors are not compared; the type of an error is.
 
 import ast
 import contextlib
-import io
 import json
+import linecache
 import os
 import re
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -43,18 +44,37 @@ def run(source, namespace):
     """Run a cell: what it prints and shows at its end, and the type of its error or None."""
     tree = ast.fix_missing_locations(OnTensorFlow().visit(ast.parse(source)))
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+    filename = f"<cell {len(linecache.cache)}>"
+    # where TensorFlow's AutoGraph looks for the text of an `if`, and where Jupyter puts it
+    linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
+    shown, error = None, None
+    with printed() as text:
         try:
-            exec(compile(tree, "cell", "exec"), namespace)
-            shown = (
-                eval(compile(ast.Expression(last.value), "cell", "eval"), namespace)
-                if last
-                else None
-            )
-        except Exception as error:
-            return printed.getvalue(), type(error).__name__
-    return printed.getvalue() + (repr(shown) if shown is not None else ""), None
+            exec(compile(tree, filename, "exec"), namespace)
+            if last:
+                shown = eval(compile(ast.Expression(last.value), filename, "eval"), namespace)
+        except Exception as raised:
+            error = type(raised).__name__
+    return text[0] + (repr(shown) if shown is not None and not error else ""), error
+
+
+@contextlib.contextmanager
+def printed():
+    """What Python prints, and what C++ prints past it, as tf.print does; in a list, at the end."""
+    text, before = [], os.dup(1)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 1)
+        try:
+            with (
+                open(1, "w", encoding="utf-8", buffering=1, closefd=False) as lines,
+                contextlib.redirect_stdout(lines),
+            ):
+                yield text
+        finally:
+            os.dup2(before, 1)
+            os.close(before)
+        file.seek(0)
+        text.append(file.read().decode("utf-8"))
 
 
 def recorded(cell):
