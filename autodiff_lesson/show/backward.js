@@ -776,6 +776,7 @@ function isDark() {
 }
 
 function render({ model, el }) {
+  el.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes the keys before we see them
   const shadow = el.shadowRoot ?? el.attachShadow({ mode: "open" });
   const root = make("div", { class: "root" });
   shadow.replaceChildren(make("style", {}, CSS), root);
