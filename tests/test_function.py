@@ -1,4 +1,4 @@
-"""What `function` promises: when it records, what it keeps, what it refuses, how its source reads."""
+"""What `function` promises: when it records, what it keeps and refuses, how its source reads."""
 
 from __future__ import annotations
 
@@ -500,14 +500,14 @@ def test_nothing_that_a_user_names_gets_into_the_code():
         total = tf.constant(0.0)
         for value in (*kwargs.values(), *variables):
             total = total + value  # \r raise SystemExit('no')
-        return {name: total for name in kwargs}
+        return dict.fromkeys(kwargs, total)
 
     f.__name__ = "g(): raise SystemExit\n#"
     g = tf.function(f)
     arguments = {name: tf.constant(1.0) for name in evil}
     for _ in range(2):
         assert float(g(**arguments)[evil[0]]) == 12.0
-    names = {n for n in compile(g.source, "s", "exec").co_consts[0].co_varnames}
+    names = compile(g.source, "s", "exec").co_consts[0].co_varnames
     assert all(name.isidentifier() and not keyword.iskeyword(name) for name in names)
     code = [line for line in g.source.splitlines() if not line.strip().startswith("#")]
     assert not re.search(r"\bimport\b|\braise\b|\babort\b", "\n".join(code))

@@ -135,7 +135,7 @@ class Function:
         self.python_function = python_function
         self.input_signature = None if input_signature is None else tuple(input_signature)
         self.traces: Traces = Traces()
-        self._name = name or getattr(python_function, "__name__", "function")
+        self._name = str(name or getattr(python_function, "__name__", "function"))
         self._signature = inspect.signature(python_function)
         self._defaults = _positional_defaults(self._signature)
         self._by_key: dict[tuple, list[Trace]] = {}

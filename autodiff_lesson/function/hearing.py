@@ -94,6 +94,7 @@ class _Substituted(CustomGradient):
         now.update((id(fresh), v._read()) for v, fresh in tracing.variables.values())
         for recorded in tracing.records:
             if recorded.op not in (BEGIN, END):
-                again = _run(recorded.op, recorded.attributes, [now.get(id(t), t) for t in recorded.inputs])
+                inputs = [now.get(id(t), t) for t in recorded.inputs]
+                again = _run(recorded.op, recorded.attributes, inputs)
                 now.update(zip(map(id, recorded.outputs), again, strict=True))
         return [now.get(id(tensor_of(grad)), grad) for grad in grads]

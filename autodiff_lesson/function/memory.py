@@ -67,10 +67,11 @@ class Plan:
         made = {id(line.results[0]): line for line in self._lines if len(line.results) == 1}
         for number, value in enumerate(assigned):
             line = made.get(id(value))
-            if line and takes_out(line) and value.array.nbytes >= LARGE:
-                if id(value) not in self.out:
-                    self.out[id(value)] = self._name("", "new")
-                    self.rooms.append((self.out[id(value)], number))
+            if line is None or id(value) in self.out or not takes_out(line):
+                continue
+            if value.array.nbytes >= LARGE:
+                self.out[id(value)] = self._name("", "room")
+                self.rooms.append((self.out[id(value)], number))
 
     def _give_arrays(self) -> None:
         held: dict[int, str] = {}  # memory -> the name of the array that stands for it now
@@ -90,9 +91,8 @@ class Plan:
         memory = self._memory(result)
         if memory in held and memory in used:
             self._fix(line)
-        elif memory and memory not in used and self._last[memory] != float("inf"):
-            if takes_out(line):
-                held[memory] = self.out[id(result)] = self._take(result.array)
+        elif memory not in used and self._last[memory] != float("inf") and takes_out(line):
+            held[memory] = self.out[id(result)] = self._take(result.array)
 
     def _fix(self, line: Line) -> None:
         """A view of an array that stays where it is needs to be made only once."""

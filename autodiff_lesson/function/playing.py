@@ -17,7 +17,7 @@ from .program import Program
 from .source import Writer
 from .tracing import END
 
-_give = Variable._tensor.__set__  # type: ignore[attr-defined]  # a slot's setter, in C
+_give = Variable._tensor.__set__  # type: ignore[misc, attr-defined]  # a slot's setter, in C
 
 
 def commit(variables: list, tensors: list[Tensor]) -> None:

@@ -84,15 +84,12 @@ class Program:
         for record, section in zip(tracing.records, sections, strict=True):
             inputs = tuple(map(self._slot, record.inputs))
             outputs = tuple(map(self._slot, record.outputs))
-            moves = (not inputs and record.op is not BEGIN) or record.op is ASSIGN or not moving.isdisjoint(inputs)
+            drawn = not inputs and record.op is not BEGIN
+            moves = drawn or record.op is ASSIGN or not moving.isdisjoint(inputs)
             if moves:
                 moving.update(outputs)
-            made.append(
-                Step(
-                    record.op, record.attributes, record.code, record.instruction,
-                    inputs, outputs, section, moves,
-                )  # fmt: skip
-            )
+            what = (record.op, record.attributes, record.code, record.instruction)
+            made.append(Step(*what, inputs, outputs, section, moves))
         return made
 
     def _needed(self, made: list[Step]) -> list[Step]:
@@ -103,7 +100,12 @@ class Program:
         for step in reversed(made):
             if step.op is END:
                 customs.append(not needed.isdisjoint(step.outputs))
-            if customs.pop() if step.op is BEGIN else _happens(step, needed) or not needed.isdisjoint(step.outputs):
+                keep = customs[-1]
+            elif step.op is BEGIN:
+                keep = customs.pop()
+            else:
+                keep = _happens(step, needed) or not needed.isdisjoint(step.outputs)
+            if keep:
                 needed.update(step.inputs)
                 kept.append(step)
         return kept[::-1]
@@ -116,8 +118,6 @@ def _happens(step: Step, needed: set[int]) -> bool:
     """Whether it must be played although nothing uses what it makes: guards, prints, draws."""
     if step.op is GUARD:
         return step.moving
-    if step.op is END:
-        return False
     if step.op is READ:
         return not needed.isdisjoint(step.inputs)
     return not step.outputs or not step.inputs

@@ -62,7 +62,8 @@ class Writer:
         self.lines: list[Line] = []
         self._values: dict[int, Value] = {}
         self._places = _Places()
-        self._lay_out(names, called)
+        self._called = called
+        self._lay_out(names)
         self._follow()
         self.steps_at: dict[int, Step] = {}
         self.text = self._write(heading)
@@ -73,7 +74,7 @@ class Writer:
         return self.namespace[self.name]
 
     # ---------------------------------------------------------------- from steps to lines
-    def _lay_out(self, names: list[str], called: Callable) -> None:
+    def _lay_out(self, names: list[str]) -> None:
         """Arguments, variables and constants get their values and names first."""
         program = self._program
         for slot, name in zip(program.arguments, names, strict=True):
@@ -83,7 +84,7 @@ class Writer:
             value.name = self._names.new(name, "x")
         for variable, slot in program.variables:
             value = self._values[slot] = self._value(slot, "variable")
-            value.name = self._names.new(called(variable), "variable")
+            value.name = self._names.new(self._called(variable), "variable")
         for slot in program.constants:
             self._values[slot] = self._value(slot, "constant")
 
@@ -122,6 +123,9 @@ class Writer:
                         value.hint = hints.of(number, slot)
             for line in self.lines[start:]:
                 line.step = step
+        for variable, slot in self._program.assigned:
+            value = self._of(slot)
+            value.hint = value.hint or f"new_{self._called(variable)}"
         self._prints_last()
 
     def _prints_last(self) -> None:
@@ -228,13 +232,14 @@ class Writer:
         if isinstance(function, np.ufunc) and function in _INFIX and not out:
             left, right = self._operands(*args)
             return f"{left} {_INFIX[function]} {right}"
-        texts = list(self._operands(*args) if isinstance(function, np.ufunc) else map(self._text, args))
+        ufunc = isinstance(function, np.ufunc)
+        texts = self._operands(*args) if ufunc else [self._text(a) for a in args]
         texts += [f"{key}={self._text(value)}" for key, value in line.kwargs.items()]
         texts += [f"out={out}"] if out else []
         return f"{self._function(line)}({', '.join(texts)})"
 
     def _function(self, line: Line) -> str:
-        function = line.function
+        function: Any = line.function
         if type(function) is tuple:
             return f"np.{function[0].__name__}.reduce"
         if isinstance(function, functools.partial):
@@ -242,7 +247,7 @@ class Writer:
         if isinstance(function, Primitive) or getattr(np, function.__name__, None) is not function:
             forward = getattr(function, "forward", function)
             forward = getattr(forward, "__wrapped__", forward)
-            name = getattr(function, "name", None) or function.__name__
+            name = str(getattr(function, "name", None) or function.__name__)
             return self._bound(forward, _identifier(name, "kernel"))
         return f"np.{function.__name__}"
 

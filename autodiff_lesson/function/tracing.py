@@ -52,7 +52,7 @@ class Tracing(Recorder):
         self._moving = {id(t) for t in arguments}  # what may differ at the next call
         self._seen = 0
 
-    def append(self, record: Record) -> None:  # type: ignore[override]
+    def append(self, record: Record) -> None:
         """Something ran."""
         self.records.append(record)
         # what runs after a backward pass, with no tape listening, is there for the update
@@ -129,7 +129,7 @@ class Tracing(Recorder):
         for variable, tensor in self.before.values():
             variable._tensor = tensor
 
-    def _note(self, op: Exit, inputs: tuple, attributes: dict, output: Any) -> None:
+    def _note(self, op: Any, inputs: tuple, attributes: dict, output: Any) -> None:
         frame = user_frame(3)
         self.append(Record(op, inputs, attributes, output, frame.f_code, frame.f_lasti))
 
