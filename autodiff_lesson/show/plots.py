@@ -367,6 +367,7 @@ def trajectories(
         return axes
     height = f"{_name_of(f) or 'f'}({', '.join(_argument_names(f))})"
     _style(loss_ax, f"step (on the map: a dot every {every})", height)
+    loss_ax.locator_params(axis="x", integer=True)
     low, high = loss_ax.dataLim.intervaly
     if low > 0 and high > 20 * low:
         loss_ax.set_yscale("log")
