@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..ops import arithmetic, create, elementwise, linalg, reduce, shape
+from ..ops import arithmetic, create, elementwise, linalg, reduce
+from ..ops import shape as shapes  # keras.ops has a shape of its own
 from .symbolic import apply
 
 
@@ -23,6 +24,21 @@ def _sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return reduce.reduce_sum(x, axis, keepdims)
 
 
+def _max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The largest number over an axis, several, or all."""
+    return reduce.reduce_max(x, axis, keepdims)
+
+
+def _min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The smallest number over an axis, several, or all."""
+    return reduce.reduce_min(x, axis, keepdims)
+
+
+def _prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The product over an axis, several, or all."""
+    return reduce.reduce_prod(x, axis, keepdims)
+
+
 def _mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The mean over an axis, several, or all; of whole numbers as float32."""
     x = create.convert_to_tensor(x)
@@ -33,7 +49,7 @@ def _mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 def _concatenate(xs: Any, axis: int = -1) -> Any:
     """Join along an axis, the last if not given."""
-    return shape.concat(xs, axis)
+    return shapes.concat(xs, axis)
 
 
 def _clip(x: Any, x_min: Any, x_max: Any) -> Any:
@@ -43,12 +59,12 @@ def _clip(x: Any, x_min: Any, x_max: Any) -> Any:
 
 def _take(x: Any, indices: Any, axis: int = 0) -> Any:
     """The slices of x along an axis that the indices name."""
-    return shape.gather(x, indices, axis=axis)
+    return shapes.gather(x, indices, axis=axis)
 
 
 def _one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = "float32") -> Any:
     """Labels as rows of zeros with a one at the label."""
-    return shape.one_hot(x, num_classes, axis=axis, dtype=dtype)
+    return shapes.one_hot(x, num_classes, axis=axis, dtype=dtype)
 
 
 def _shape(x: Any) -> tuple:
@@ -64,7 +80,7 @@ def _to_numpy(x: Any) -> Any:
 def _argmax(x: Any, axis: int | None = None) -> Any:
     """Where the largest number is, as int32; in x as one row, if there is no axis."""
     if axis is None:
-        x, axis = shape.reshape(x, (-1,)), 0
+        x, axis = shapes.reshape(x, (-1,)), 0
     return elementwise.cast(reduce.argmax(x, axis), "int32")
 
 
@@ -84,7 +100,7 @@ _FUNCTIONS: dict[str, Callable] = {
             linalg: "einsum matmul",
             create: "convert_to_tensor eye linspace ones ones_like zeros zeros_like",
             reduce: "cumsum log_softmax softmax",
-            shape: "broadcast_to expand_dims meshgrid repeat reshape squeeze stack tile "
+            shapes: "broadcast_to expand_dims meshgrid repeat reshape squeeze stack tile "
             "transpose unstack",
         }.items()
         for name in names.split()
@@ -92,13 +108,13 @@ _FUNCTIONS: dict[str, Callable] = {
     "argmax": _argmax,
     "clip": _clip,
     "concatenate": _concatenate,
-    "max": lambda x, axis=None, keepdims=False: reduce.reduce_max(x, axis, keepdims),
+    "max": _max,
     "mean": _mean,
-    "min": lambda x, axis=None, keepdims=False: reduce.reduce_min(x, axis, keepdims),
+    "min": _min,
     "norm": _norm,
     "one_hot": _one_hot,
     "power": arithmetic.pow,
-    "prod": lambda x, axis=None, keepdims=False: reduce.reduce_prod(x, axis, keepdims),
+    "prod": _prod,
     "sum": _sum,
     "take": _take,
 }

@@ -35,7 +35,8 @@ class Lines(Silent):
     def epoch_ends(self, epoch: int, logs: Mapping, means: set[str]) -> None:
         head = self._title or f"Epoch {epoch + 1}/{self._epochs}"
         steps = f" - {self._data.steps} steps" if self._data.steps else ""
-        print(f"{head}{steps} - {described(logs, means)}", flush=True)
+        of = "data" if self._title else "epoch"
+        print(f"{head}{steps} - {described(logs, means, of)}", flush=True)
 
 
 class Bar(Silent):
@@ -69,7 +70,7 @@ class Bar(Silent):
         self._bar.set_postfix_str(described(logs, means))
 
 
-def described(logs: Mapping, means: set[str]) -> str:
+def described(logs: Mapping, means: set[str], of: str = "epoch") -> str:
     """``mean of the epoch: loss: 0.5000 - mae: 0.2500; last batch: ...``"""
     gathered: list[str] = []
     last: list[str] = []
@@ -78,7 +79,7 @@ def described(logs: Mapping, means: set[str]) -> str:
         (gathered if name.removeprefix("val_") in means else last).append(text)
     parts = []
     if gathered:
-        parts.append("mean of the epoch: " + " - ".join(gathered))
+        parts.append(f"mean of the {of}: " + " - ".join(gathered))
     if last:
         parts.append("last batch: " + " - ".join(last))
     return "; ".join(parts) or "nothing logged"

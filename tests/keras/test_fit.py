@@ -568,3 +568,40 @@ print(time.process_time() - start)
                               env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})  # fmt: skip
         times.append(float(done.stdout))
     assert min(times) < 0.05  # 10 ms on a quiet machine; build machines are not
+
+
+# ---------------------------------------------------------------- beside Keras
+SCENARIOS = {
+    "weights": (1, None, {"loss": "huber", "optimizer": "adam", "metrics": ["mse"],
+                          "weighted_metrics": ["mae"]},
+                (X, Y), {"sample_weight": WEIGHTS, "validation_split": 0.2}),
+    "binary": (1, "sigmoid", {"loss": "binary_crossentropy", "metrics": ["accuracy"]},
+               (X, (Y > 0).astype(int)), {"class_weight": {0: 1.0, 1: 3.0}}),
+    "sparse": (3, "softmax", {"loss": "sparse_categorical_crossentropy", "metrics": ["acc"]},
+               (X, LABELS), {"validation_data": (X[:9], LABELS[:9])}),
+    "one-hot": (3, "softmax", {"loss": "categorical_crossentropy", "optimizer": "nadam"},
+                (X, np.eye(3)[LABELS]), {"class_weight": {0: 2.0, 1: 1.0, 2: 0.5}}),
+}  # fmt: skip
+
+
+@pytest.mark.compare
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_histories_are_those_of_keras(name):
+    reference = pytest.importorskip("keras")
+    outputs, activation, compiled, data, options = SCENARIOS[name]
+    results = []
+    for library in (keras, reference):
+        inputs = library.Input((4,))
+        hidden = library.layers.Dense(5, activation="tanh", kernel_regularizer="l2")(inputs)
+        model = library.Model(inputs, library.layers.Dense(outputs, activation=activation)(hidden))
+        draws = np.random.default_rng(5)
+        model.set_weights([draws.normal(size=w.shape) * 0.3 for w in model.get_weights()])
+        model.compile(**compiled)
+        history = fit(model, *data, epochs=3, **options)
+        results.append((history, model.evaluate(*data, verbose=0), model.predict(X, verbose=0)))
+    ours, theirs = results
+    assert ours[0].keys() == theirs[0].keys()
+    for key, values in ours[0].items():
+        np.testing.assert_allclose(values, theirs[0][key], rtol=2e-4, err_msg=key)
+    np.testing.assert_allclose(ours[1], theirs[1], rtol=2e-4)
+    np.testing.assert_allclose(ours[2], theirs[2], rtol=1e-3, atol=1e-5)
