@@ -19,7 +19,7 @@ _WHERE = {
     "LivePlot": "live_plot",
     "tangent": "tangents",
     "explore": "explorers",
-    "race": "explorers",
+    "race": "races",
     "loss_surface": "explorers",
     "custom_rule": "explorers",
 }

@@ -1,5 +1,6 @@
 // What all explorers share: elements, sliders, plots, and the two hosts. The part that follows this
-// one defines `explore(model, root)`, which gives an object with a method draw().
+// one defines `explore(model, root)`, which gives an object with a method draw(); load() is called when
+// Python has sent other data, stop() when the page has done with it.
 
 const CSS = "/* style */";
 const SVG = "http://www.w3.org/2000/svg";
@@ -148,6 +149,52 @@ function arrow([x, y], [u, v], attributes) {
   const [p, q] = [u - a * tip, v - b * tip];
   return make("svg:g", attributes, make("svg:path", { class: "shaft", d: `M${x} ${y}L${p} ${q}` }),
     make("svg:path", { class: "head", d: `M${u} ${v}L${p - b * tip * 0.5} ${q + a * tip * 0.5}L${p + b * tip * 0.5} ${q - a * tip * 0.5}z` }));
+}
+
+const BANDS = 16; // of colour, from the lowest to the highest
+
+// Heights in a canvas behind a plot: bands of colour with lines between them.
+class Land {
+  constructor(plot) {
+    this.plot = plot;
+    this.canvas = make("canvas", { class: "land", "aria-hidden": "true" });
+    plot.host.classList.add("on-land");
+    plot.host.prepend(this.canvas);
+  }
+
+  draw({ w, h, z }) {
+    const [l, t, r, b] = this.plot.box.map(Math.round), style = getComputedStyle(this.canvas);
+    const width = r - l, height = b - t;
+    const key = [width, height, z.length, z, style.getPropertyValue("--low")].join();
+    if (key === this.key) return;
+    this.key = key;
+    const bytes = Uint8Array.from(atob(z), (c) => c.charCodeAt(0));
+    const heights = new Uint16Array(bytes.buffer);
+    const colour = (name) => style.getPropertyValue(name).trim().match(/\w\w/g).map((c) => parseInt(c, 16));
+    const low = colour("--low"), high = colour("--high");
+    Object.assign(this.canvas, { width, height });
+    Object.assign(this.canvas.style, { left: `${l}px`, top: `${t}px`, width: `${width}px`, height: `${height}px` });
+    const context = this.canvas.getContext("2d"), image = context.createImageData(width, height);
+    const row = new Float32Array(width);
+    let above = new Float32Array(width);
+    for (let y = 0; y < height; y++) {
+      const v = (y / (height - 1)) * (h - 1), j = Math.min(h - 2, Math.floor(v)), q = v - j;
+      for (let x = 0; x < width; x++) {
+        const u = (x / (width - 1)) * (w - 1), i = Math.min(w - 2, Math.floor(u)), p = u - i, k = j * w + i;
+        row[x] = ((heights[k] * (1 - p) + heights[k + 1] * p) * (1 - q) + (heights[k + w] * (1 - p) + heights[k + w + 1] * p) * q) / 65536;
+      }
+      for (let x = 0; x < width; x++) {
+        const band = Math.floor(row[x] * BANDS);
+        const edge = (x && Math.floor(row[x - 1] * BANDS) !== band) || (y && Math.floor(above[x] * BANDS) !== band);
+        const share = Math.min(1, band / (BANDS - 1) + (edge ? 0.3 : 0));
+        const at = 4 * (y * width + x);
+        for (let c = 0; c < 3; c++) image.data[at + c] = low[c] + (high[c] - low[c]) * share;
+        image.data[at + 3] = 255;
+      }
+      above = row.slice();
+    }
+    context.putImageData(image, 0, 0);
+  }
 }
 
 // ---------------------------------------------------------------- the hosts
