@@ -84,7 +84,9 @@ def test_looking_is_free():
 
 
 def test_un_broadcasting_is_said_and_shown():
-    tape, y, (_x, b) = recorded(lambda x, b: tf.reduce_sum(x + b), np.ones((5, 2), "f4"), [1.0, 2.0])
+    tape, y, (_x, b) = recorded(
+        lambda x, b: tf.reduce_sum(x + b), np.ones((5, 2), "f4"), [1.0, 2.0]
+    )
     picture = Picture(tape, y, b)
     add = next(f for f in frames(picture, "add") if "l" in f)
     assert add["l"] == "summed over axis 0: (5, 2) → (2,)"
@@ -145,7 +147,10 @@ def test_a_custom_gradient_brings_its_own_lines():
 
     tape, z, xs = recorded(bar, [2.0, 5.0], [3.0, 8.0])
     picture = Picture(tape, z, xs)
-    assert picture.ops[0]["s"]["t"][:2] == ["def grad(upstream):", "    return upstream * y, upstream * x"]
+    assert picture.ops[0]["s"]["t"][:2] == [
+        "def grad(upstream):",
+        "    return upstream * y, upstream * x",
+    ]
     assert [f["c"] for f in frames(picture, "add")] == ["[3 8]", "[2 5]"]
 
 
@@ -276,7 +281,9 @@ def test_hostile_names_cannot_act(turns):
 
 
 def test_still_pictures_are_svg_and_refer_to_nothing_outside():
-    tape, y, xs = recorded(lambda x, b: tf.reduce_sum(tf.tanh(x + b)), np.ones((5, 4), "f4"), [1.0] * 4)
+    tape, y, xs = recorded(
+        lambda x, b: tf.reduce_sum(tf.tanh(x + b)), np.ones((5, 4), "f4"), [1.0] * 4
+    )
     text = standalone(Picture(tape, y, xs))
     assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
     assert not re.search(r"(href|src|url\()", text)
@@ -313,7 +320,8 @@ def test_the_live_form_takes_another_recording():
 def test_names_load_what_they_need_when_they_are_used():
     code = (
         "import sys; from autodiff_lesson import show; "
-        "print([m for m in ('matplotlib', 'anywidget', 'ipywidgets', 'grandalf') if m in sys.modules])"
+        "heavy = ('matplotlib', 'anywidget', 'ipywidgets', 'grandalf'); "
+        "print([m for m in heavy if m in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"

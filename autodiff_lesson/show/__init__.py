@@ -18,13 +18,13 @@ _WHERE = {
     "optimizer_family": "family",
     "LivePlot": "live_plot",
     "tangent": "tangents",
-    "explore": "explorers",
+    "explore": "sliders",
     "race": "races",
-    "loss_surface": "explorers",
-    "custom_rule": "explorers",
+    "loss_surface": "slices",
+    "custom_rule": "trials",
 }
 
-__all__ = list(_WHERE)  # noqa: PLE0605
+__all__ = list(_WHERE)
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ in which everything comes before what is made of it can be drawn as boxes withou
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -79,7 +80,7 @@ def _even(piece: Piece) -> list[Piece]:
     cuts = [piece.start + length * i // count for i in range(count + 1)]
     return [
         Piece(a, b, piece.name and f"{piece.name}, part {i}", [])
-        for i, (a, b) in enumerate(zip(cuts, cuts[1:]), 1)
+        for i, (a, b) in enumerate(itertools.pairwise(cuts), 1)
     ]
 
 

@@ -108,10 +108,7 @@ def printable(text: str) -> str:
     """Text in which nothing acts: control, direction and private characters as their codes."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(
-        f"\\u{ord(c):04x}" if unicodedata.category(c) in HIDDEN else c
-        for c in text
-    )
+    return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in HIDDEN else c for c in text)
 
 
 def shortened(name: str) -> str:

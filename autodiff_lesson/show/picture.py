@@ -109,7 +109,7 @@ class Picture:
             for t in record.outputs:
                 self._node(t, "made")
                 self.nodes[self.of(t)]["b"] = k
-            op = {
+            op: dict[str, Any] = {
                 "n": printable(record.op.name),
                 "g": printable(SIGNS.get(record.op.name, record.op.name)),
                 "i": [self.of(t) for t in record.inputs],
@@ -193,7 +193,7 @@ class Picture:
         for target, seed in zip(self.targets, self.seeds, strict=True):
             if seed is not None:
                 node = self.of(target)
-                frame = {"t": "seed", "n": node}
+                frame: dict[str, Any] = {"t": "seed", "n": node}
                 if node in adjoint:
                     frame["z"] = self.value(adjoint[node])
                     frame["c"] = self.value(seed)
@@ -243,15 +243,19 @@ class Picture:
             turn = op["i"][:position].count(node)
             which = "the first of them" if turn == 0 else "the second" if turn == 1 else "the next"
             count = "twice" if times == 2 else f"{times} times"
-            return f"{name} went into this {op['n']} {count}, so it gets {times} contributions. " \
-                   f"This is {which}."
+            return (
+                f"{name} went into this {op['n']} {count}, so it gets {times} contributions. "
+                f"This is {which}."
+            )
         if summed:
-            return f"{name} was repeated on the way forward, so what comes back to each copy " \
-                   "is added up."
+            return (
+                f"{name} was repeated on the way forward, so what comes back to each copy "
+                "is added up."
+            )
         return ""
 
     def _end(self) -> dict:
-        rows = []
+        rows: list[list] = []
         for source, gradient in zip(self.sources, self.gradients(), strict=True):
             node = self.of(self._read_as(source)[0])
             if gradient is None:
@@ -400,7 +404,8 @@ def _code(records: list[Record]) -> tuple[list[dict], list[list[int]]]:
     for p in places:
         span = spans.setdefault((p.filename, p.function), [p.line, p.line])
         span[0], span[1] = min(span[0], p.line), max(span[1], p.line)
-    blocks, number_of = [], {}
+    blocks: list[dict] = []
+    number_of: dict[tuple, tuple[int, int]] = {}
     for (filename, function), (first, last) in spans.items():
         first = _beginning(filename, first, function)
         lines = [linecache.getline(filename, n).rstrip() for n in range(first, last + 1)]
@@ -412,7 +417,7 @@ def _code(records: list[Record]) -> tuple[list[dict], list[list[int]]]:
 
 
 def _beginning(filename: str, line: int, function: str) -> int:
-    """A few lines more: up to the `with` or the `def` above, no further than the last empty line."""
+    """A few lines more: up to the `def` above, no further than the last empty line."""
     first = line
     for n in range(line - 1, max(0, line - 8), -1):
         text = linecache.getline(filename, n).strip()

@@ -20,7 +20,8 @@ STYLE = """
 border:0;border-bottom:1px solid color-mix(in srgb,currentColor 18%,transparent);white-space:nowrap;
 vertical-align:top;background:none;font-size:14px}
 .autodiff-tape th{font-family:system-ui,sans-serif;font-weight:600}
-.autodiff-tape td.q,.autodiff-tape tr.left td{opacity:.75}.autodiff-tape tr.left td{font-style:italic}
+.autodiff-tape td.q,.autodiff-tape tr.left td{opacity:.75}
+.autodiff-tape tr.left td{font-style:italic}
 """
 
 
@@ -81,7 +82,9 @@ class TapeTable:
 
     def _row(self, record: Record, step: int) -> str:
         place = record.place
-        line = f"<td title='{html.escape(str(place))}'>{html.escape(printable(place.text)[:200])}</td>"
+        line = (
+            f"<td title='{html.escape(str(place))}'>{html.escape(printable(place.text)[:200])}</td>"
+        )
         inputs = ", ".join(map(self._tensor, record.inputs))
         if isinstance(record.op, Exit):
             return (

@@ -104,7 +104,9 @@ def _literal(state: dict) -> str:
     """The state as a JavaScript value in which nothing can end the script; packed if it is long."""
     text = json.dumps(state, ensure_ascii=False, separators=(",", ":"))
     if len(text) <= _PACKED:
-        return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+        return (
+            text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+        )
     packed = base64.b64encode(zlib.compress(text.encode(), 9)).decode()
     return f'"{packed}"'
 
@@ -147,9 +149,7 @@ def _live_class() -> type:
             self.picture = picture
             super().__init__(data=picture.data, **traits)
 
-        def show(
-            self, tape: Any, target: Any, sources: Any, output_gradients: Any = None
-        ) -> None:
+        def show(self, tape: Any, target: Any, sources: Any, output_gradients: Any = None) -> None:
             """Show another recording in the same place, at the same step."""
             self.picture = Picture(tape, target, sources, output_gradients)
             self.data = self.picture.data

@@ -1,13 +1,14 @@
 """The pictures of a recording: boxes and edges, for the whole and for each folded part.
 
-A view is ``w`` and ``h``, its ``items`` and its ``edges``. An item is ``[kind, number, x, y, w, h]``:
-a node (kind 'n'), an op with several outputs (kind 'o'), or a folded group (kind 'g'). The sign of
-an op with one output sits on the upper edge of that output's box. An edge is ``[op, position,
-path]``, or, from or to a group, ``[-1, from item, path, to item]``.
+A view is ``w`` and ``h``, its ``items`` and its ``edges``. An item is ``[kind, number, x, y, w,
+h]``: a node (kind 'n'), an op with several outputs (kind 'o'), or a folded group (kind 'g'). The
+sign of an op with one output sits on the upper edge of that output's box. An edge is ``[op,
+position, path]``, or, from or to a group, ``[-1, from item, path, to item]``.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from .folding import Piece
@@ -181,7 +182,7 @@ def _box(node: dict, adjoint: int) -> tuple[float, float]:
     first = f"{name} = {v}" if name else v
     second = adjoint or (len("None") if node["k"] == "source" else 0)
     length = max(len(first), len(name) + 3 + second if second else 0)
-    width = -(-length // 3) * 3 * CHARACTER + 20  # in steps, so that the turns of a loop look alike
+    width = -(-length // 3) * 3 * CHARACTER + 24  # in steps, so that the turns of a loop look alike
     return max(width, 56), LINE * (2 if second else 1) + 12
 
 
@@ -198,7 +199,7 @@ def _records(group: dict) -> str:
 def curve(points: list[tuple[float, float]]) -> str:
     """An SVG path through points from top to bottom, upright at each of them."""
     text = "M{:.0f} {:.0f}".format(*points[0])
-    for (xa, ya), (xb, yb) in zip(points, points[1:]):
+    for (xa, ya), (xb, yb) in itertools.pairwise(points):
         middle = (ya + yb) / 2
         text += f"C{xa:.0f} {middle:.0f} {xb:.0f} {middle:.0f} {xb:.0f} {yb:.0f}"
     return text

@@ -154,7 +154,9 @@ def test_every_adjoint_of_x_times_x(show_page):
     assert shown.keys() == by_hand.keys()
     for name, value in by_hand.items():
         assert shown[name] == pytest.approx(float(value), rel=1e-3), name
-    assert numbers(stepper.text(".rule"))[-1] == pytest.approx(tape.gradient(y, x).numpy(), rel=1e-3)
+    assert numbers(stepper.text(".rule"))[-1] == pytest.approx(
+        tape.gradient(y, x).numpy(), rel=1e-3
+    )
 
 
 def test_contributions_add_up_on_the_screen(show_page):
@@ -185,7 +187,9 @@ def test_each_number_of_an_array_is_there_on_hover(show_page):
     stepper = show_page(html((tape, loss, [w, b])))
     stepper.press("End")
     node = stepper.box.locator(".node", has_text="w (3, 4)")
-    titles = [float(t.replace(MINUS, "-")) for t in node.locator(".adjoint title").all_text_contents()]
+    titles = [
+        float(t.replace(MINUS, "-")) for t in node.locator(".adjoint title").all_text_contents()
+    ]
     x = next(r for r in tape.records if r.op.name == "matmul").inputs[0].numpy()
     slopes = differences(
         lambda w: np.mean((np.tanh(x @ w + b.numpy()) - 0.5) ** 2), np.array(w.numpy())
@@ -325,7 +329,8 @@ FITS = """
     const body = item.querySelector('.body')?.getBBox();
     for (const text of body ? item.querySelectorAll(':scope > text, .adjoint text') : []) {
       const box = text.getBBox();
-      if (box.x < body.x || box.x + box.width > body.x + body.width || box.y + box.height > body.height)
+      const right = box.x + box.width;
+      if (box.x < body.x || right > body.x + body.width || box.y + box.height > body.height)
         wrong.push(`"${text.textContent}" sticks out of its box`);
     }
   }
@@ -359,12 +364,14 @@ CONTRAST = """
     return [...canvas.getImageData(0, 0, 1, 1).data];
   };
   const light = (c) => {
-    const [r, g, b] = c.map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = c.map((v) => v / 255)
+      .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const behind = (el) => {
     const body = el.closest('.sign, .chip, .item');
-    if (el.tagName === 'text' && body) return rgb(getComputedStyle(body.querySelector('rect')).fill);
+    if (el.tagName === 'text' && body)
+      return rgb(getComputedStyle(body.querySelector('rect')).fill);
     for (let at = el; at; at = at.parentElement) {
       const c = rgb(getComputedStyle(at).backgroundColor);
       if (c[3] === 255) return c;
@@ -379,7 +386,8 @@ CONTRAST = """
     const text = rgb(el instanceof SVGElement ? style.fill : style.color);
     const [a, b] = [light(text), light(behind(el))].sort((a, b) => b - a);
     const ratio = (a + 0.05) / (b + 0.05);
-    if (ratio < 4.5) weak.push(`${el.tagName}.${el.getAttribute('class')} "${el.textContent}" ${ratio.toFixed(2)}`);
+    if (ratio < 4.5)
+      weak.push(`${el.tagName}.${el.getAttribute('class')} "${el.textContent}" ${ratio}`);
   }
   return weak;
 }
@@ -421,14 +429,17 @@ def test_everything_can_be_reached_and_is_labelled(show_page):
     for _ in range(40):
         stepper.page.keyboard.press("Tab")
         label = stepper.page.evaluate(
-            "(() => { const el = document.querySelector('[data-autodiff]').shadowRoot.activeElement;"
+            "(() => { const { shadowRoot } = document.querySelector('[data-autodiff]');"
+            " const el = shadowRoot.activeElement;"
             " return el && (el.getAttribute('aria-label') || el.textContent); })()"
         )
         assert label != ""
         reached.add(label)
     assert {"First step", "Play", "Step", "Next step", "Last step"} <= reached
     assert any(str(label).startswith("x: how its gradient is made") for label in reached)
-    unnamed = "els => els.filter(el => !el.getAttribute('aria-label') && !el.textContent.trim()).length"
+    unnamed = (
+        "els => els.filter(el => !el.getAttribute('aria-label') && !el.textContent.trim()).length"
+    )
     assert stepper.box.locator("button, [role=button]").evaluate_all(unnamed) == 0
 
 
