@@ -247,7 +247,7 @@ class Writer:
         if isinstance(function, Primitive) or getattr(np, function.__name__, None) is not function:
             forward = getattr(function, "forward", function)
             forward = getattr(forward, "__wrapped__", forward)
-            name = getattr(function, "name", "") or function.__name__
+            name = getattr(function, "name", "") or getattr(function, "__name__", "")
             return self._bound(forward, _identifier(name, "kernel"))
         return f"np.{function.__name__}"
 
