@@ -21,7 +21,7 @@ from .shape import along, broadcast_kernel, reshape, slice_kernel, stack, transp
 @kernel
 def sum_kernel(x: Any, *, axis: Any, keepdims: bool) -> Any:
     """The sum, in the dtype of ``x``."""
-    return np.add.reduce(x, axis=axis, keepdims=keepdims, dtype=x.dtype)  # type: ignore[call-overload]  # type: ignore[call-overload]
+    return np.add.reduce(x, axis=axis, keepdims=keepdims, dtype=x.dtype)  # type: ignore[call-overload]
 
 
 @kernel
