@@ -285,7 +285,8 @@ class Stepper {
   buildNode(item) {
     const node = this.node(item.id);
     const made = node.b >= 0 ? `, made by ${this.op(node.b).n}` : "";
-    this.button(item, `node ${node.k}`, `${this.name(item.id)}${made}: how its gradient is made`,
+    const inner = node.b >= 0 && this.op(node.b).y ? " inner" : "";
+    this.button(item, `node ${node.k}${inner}`, `${this.name(item.id)}${made}: how its gradient is made`,
       () => this.open(this.opened === item.id ? null : item.id));
     const text = typeof node.v === "string";
     const [, ...shape] = node.s.split(" ");
@@ -618,9 +619,10 @@ class Stepper {
         [open, ...parts.flatMap((part, i) => (i ? [between, part] : [part])), close].flat();
       const form = op.x ? ["", ` ${op.x} `, ""] : [`${op.n}(`, ", ", ")"];
       return [line("head", `${op.n} runs and is recorded`),
+        op.y ? line("why", "It is a step of another tape's backward pass, which this tape sees as well.") : null,
         rule(`${op.o.map((i) => this.name(i)).join(", ")} = `, ...spread(names, form)),
         numbers("num forward", ...spread(values, form), " = ",
-          ...op.o.flatMap((i, j) => [j ? ", " : "", ...this.show(this.node(i).v)]))];
+          ...op.o.flatMap((i, j) => [j ? ", " : "", ...this.show(this.node(i).v)]))].filter(Boolean);
     }
     if (f.t === "seed") {
       return [line("head", "The walk backward begins"), rule(`${bar(this.name(f.n))} = `, ...this.show(f.a)),

@@ -237,9 +237,20 @@ def _barred(text: str) -> str:
 
 def _chip(said: str, path: str) -> str:
     """The sign of un-broadcasting, in the middle of an edge."""
-    numbers = [float(n) for n in re.findall(r"-?\d+", path)]
-    x, y = (numbers[0] + numbers[-2]) / 2, (numbers[1] + numbers[-1]) / 2
+    x, y = _middle(path)
     return (
         f'<g><title>{html.escape(said)}</title><circle class="chip" cx="{x:.0f}" cy="{y:.0f}" '
         f'r="10"/>{_text("Σ", x, y + 5, "a", MIDDLE)}</g>'
     )
+
+
+def _middle(path: str) -> tuple[float, float]:
+    """The middle of the last bend of a path, or of its whole where it is straight."""
+    at, middle = (0.0, 0.0), None
+    for letter, text in re.findall(r"([MVC])([-\d ]+)", path):
+        numbers = [float(n) for n in text.split()]
+        end = (at[0], numbers[0]) if letter == "V" else (numbers[-2], numbers[-1])
+        if letter == "C" or (letter == "V" and middle is None):
+            middle = ((at[0] + end[0]) / 2, (at[1] + end[1]) / 2)
+        at = end
+    return middle or at

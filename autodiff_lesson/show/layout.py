@@ -23,6 +23,8 @@ class Layout(NamedTuple):
     centres: list[Point]
     bends: dict[Edge, list[Point]]
     """For each edge the points it goes through between its two boxes."""
+    rows: list[float]
+    """Half the height of the layer that each box is in: boxes stand in its middle."""
     width: float
     height: float
 
@@ -45,9 +47,10 @@ def layered(sizes: tuple[tuple[float, float], ...], edges: tuple[Edge, ...]) -> 
     arcs = [Arc(vertices[a], vertices[b]) for a, b in dict.fromkeys(edges)]
     centres: list[Point] = [(0.0, 0.0)] * len(sizes)
     bends: dict[Edge, list[Point]] = {}
+    rows = [h / 2 for _, h in sizes]
     left = height = 0.0
     for core in Graph(vertices, arcs).C:
-        routes = _drawn(core)
+        routes = _drawn(core, rows)
         placed = {v.data: v.view.xy for v in core.sV}
         middle = [p for route in routes.values() for p in route]
         xs = [x for x, _ in middle]
@@ -63,11 +66,11 @@ def layered(sizes: tuple[tuple[float, float], ...], edges: tuple[Edge, ...]) -> 
             bends[edge] = [(x + right, y + up) for x, y in route]
         left += max(xs) - min(xs) + GAP_X
         height = max(height, max(ys) + up)
-    return Layout(centres, bends, max(left - GAP_X, 0), height)
+    return Layout(centres, bends, rows, max(left - GAP_X, 0), height)
 
 
-def _drawn(core: Any) -> dict[Edge, list[Point]]:
-    """Place the vertices of one connected part; the bends of its edges."""
+def _drawn(core: Any, rows: list[float]) -> dict[Edge, list[Point]]:
+    """Place the vertices of one connected part and note their rows; the bends of its edges."""
     from grandalf.layouts import SugiyamaLayout
 
     if len(core.sV) == 1:
@@ -78,13 +81,17 @@ def _drawn(core: Any) -> dict[Edge, list[Point]]:
     drawing.dw, drawing.dh = LANE, 1
     drawing.init_all(roots=[v for v in core.sV if not v.e_in()], optimize=True)
     drawing.draw(3)
+    half = [max(v.view.h for v in layer) / 2 for layer in drawing.layers]
+    for v in core.sV:
+        rows[v.data] = half[drawing.grx[v].rank]
     routes = {}
     for arc in core.sE:
         start, end = arc.v
         passing = drawing.ctrls.get(arc, {})
-        routes[start.data, end.data] = [
-            tuple(passing[rank].view.xy)
-            for rank in sorted(passing)
-            if passing[rank] is not start and passing[rank] is not end
-        ]
+        route: list[Point] = []
+        for rank in sorted(passing):
+            if passing[rank] is not start and passing[rank] is not end:
+                x, y = passing[rank].view.xy
+                route += [(x, y - half[rank]), (x, y + half[rank])]  # upright past the layer
+        routes[start.data, end.data] = route
     return routes

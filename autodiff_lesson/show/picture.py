@@ -8,7 +8,8 @@ data is plain lists, dicts and strings, with short keys since a notebook keeps i
 ``nodes``   one per tensor: n name, v value, s dtype and shape, k kind (source, watched, constant or
             made), b the op that made it, t if a target, w why its gradient is None
 ``ops``     one per record: n name, g sign, i and o the nodes that went in and came out, c block and
-            line of the code, s the source of a custom gradient
+            line of the code, s the source of a custom gradient, y if it ran in the backward pass
+            of another tape
 ``groups``  folded runs of ops: n name, a first, b behind the last, v their view, u the view above
 ``views``   pictures, see `views`; the first is the whole
 ``heat``    heat maps; a value is a text, or the number of one of these
@@ -52,6 +53,8 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 MACRON = "\u0304"
 _MARK = [chr(0xE200 + i) for i in range(4096)]
 _PIECES = re.compile(f"[{_MARK[0]}-{_MARK[-1]}]{MACRON}?|[^{_MARK[0]}-{_MARK[-1]}]+")
+
+_GRADIENT = re.compile(r"\.(gradient|jacobian|batch_jacobian)\(")
 
 UNFOLDED = 30  # records; more than that are folded
 LIMIT = 20_000  # records
@@ -117,6 +120,8 @@ class Picture:
             }
             if record.op.name in INFIX and len(record.inputs) == 2:
                 op["x"] = INFIX[record.op.name]
+            if _GRADIENT.search(record.place.text):
+                op["y"] = 1
             if hasattr(record.op, "grad"):
                 op["s"] = _source(record.op.grad)
             self.ops.append(op)

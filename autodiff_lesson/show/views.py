@@ -163,10 +163,14 @@ class _Maker:
             inward = max(-half, min(half, aside * 18))
             if shown.count(self.ops[op]["i"][position]) > 1:
                 out = max(-wa / 3, min(wa / 3, aside * 26))
+        begin, end = xa + wa / 2 + out, xb + wb / 2 + inward
+        (a, b), bends = pair, layout.bends.get(pair, [])
         points = [
-            (xa + wa / 2 + out, ya + ha),
-            *layout.bends.get(pair, []),
-            (xb + wb / 2 + inward, yb - SIGN + 5 if signs[pair[1]] else yb),
+            (begin, ya + ha),
+            (begin, layout.centres[a][1] + layout.rows[a]),
+            *bends,
+            (end, layout.centres[b][1] - layout.rows[b]),
+            (end, yb - SIGN + 5 if signs[b] else yb),
         ]
         return curve(points)
 
@@ -200,6 +204,9 @@ def curve(points: list[tuple[float, float]]) -> str:
     """An SVG path through points from top to bottom, upright at each of them."""
     text = "M{:.0f} {:.0f}".format(*points[0])
     for (xa, ya), (xb, yb) in itertools.pairwise(points):
+        if xa == xb:
+            text += f"V{yb:.0f}"
+            continue
         middle = (ya + yb) / 2
         text += f"C{xa:.0f} {middle:.0f} {xb:.0f} {middle:.0f} {xb:.0f} {yb:.0f}"
     return text
