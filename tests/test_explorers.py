@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import autodiff_lesson as tf
-from autodiff_lesson import show
+from autodiff_lesson import keras, show
 from autodiff_lesson.keras.optimizers import SGD, Adagrad, Adam, Nadam, RMSprop
 from autodiff_lesson.show import surfaces
 from autodiff_lesson.show.hosting import module, rounded
+from autodiff_lesson.show.trials import Trial
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'\u202e" + "w" * 500
 
@@ -145,6 +146,174 @@ def test_a_race_on_a_surface_of_ones_own():
         show.race(surfaces.bowl, [SGD(0.1)], x_range=(1, -1))
 
 
+# ---- explore
+
+
+def wave(x, k=2.0):
+    return tf.sin(k * x)
+
+
+def test_explore_follows_its_sliders_and_keeps_the_step():
+    widget = show.explore(wave, x=(0.0, 2.0), k=(1.0, 4.0, 2.0))
+    assert widget.values == {"x": 1.0, "k": 2.0}
+    widget.stepper.step = 3
+    widget.sliders["x"].value = 0.5
+    values = {n["n"]: n["v"] for n in widget.stepper.data["nodes"]}
+    assert values["x"] == "0.5" and values["k"] == "2" and widget.stepper.step == 3
+    assert repr(widget) == "<explore wave: x = 0.5, k = 2; dy/dx = 1.0806, dy/dk = 0.27015>"
+    data, _ = widget._repr_mimebundle_()
+    assert data["text/plain"] == repr(widget) and "data-autodiff" in data["text/html"]
+
+
+def test_explore_says_in_place_what_went_wrong():
+    def picky(x):
+        if float(x) > 1:
+            raise ValueError("too large")
+        return x * x
+
+    widget = show.explore(picky, x=(0.0, 2.0, 0.5))
+    widget.sliders["x"].value = 1.5
+    assert widget.said.value == "ValueError: too large"
+    widget.sliders["x"].value = 0.25
+    assert widget.said.value == "" and widget.stepper.data["nodes"][0]["v"] == "0.25"
+
+
+@pytest.mark.parametrize(
+    "ranges, message",
+    [
+        ({}, "give a range for x of wave"),
+        ({"k": (0, 1)}, "give a range for x of wave"),
+        ({"x": (2, 1)}, r"x=\(lowest, highest\)"),
+        ({"x": 3.0}, r"x=\(lowest, highest\)"),
+        ({"x": (0, 1, 7)}, r"x=\(lowest, highest\)"),
+    ],
+)
+def test_explore_says_what_a_range_is(ranges, message):
+    with pytest.raises(ValueError, match=message):
+        show.explore(wave, **ranges)
+
+
+# ---- loss_surface
+
+
+@pytest.fixture
+def line():
+    """A straight line to fit, and how it was fitted: loss = mean of (a x + b - y)²."""
+    x = np.array([[-1.0], [0.0], [1.0]], np.float32)
+    y = 2 * x + 1
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(optimizer=SGD(0.2), loss="mse")
+    model(x)
+    model.set_weights([np.array([[-1.0]]), np.array([3.0])])
+    path = [model.get_weights()]
+    for _ in range(8):
+        model.fit(x, y, verbose=0)
+        path.append(model.get_weights())
+    return model, x, y, path
+
+
+def test_a_slice_through_two_parameters_is_the_loss_there(line):
+    model, x, y, path = line
+    before = model.get_weights()
+    data = show.loss_surface(model, (x, y), path=path, parameters=[(0, 0, 0), (1, 0)]).data
+    assert data["names"] == ["kernel[0, 0]", "bias[0]"]
+    for w, found in zip(model.get_weights(), before):
+        np.testing.assert_array_equal(w, found)
+    walked = np.reshape(data["path"], (-1, 2))
+    np.testing.assert_allclose(walked, [[w[0, 0], b[0]] for w, b in path], rtol=1e-4)
+    a = np.linspace(*data["x"], data["land"]["w"])[None, :]
+    b = np.linspace(*data["y"][::-1], data["land"]["h"])[:, None]
+    heights = np.reshape(data["heights"], (data["land"]["h"], data["land"]["w"]))
+    np.testing.assert_allclose(heights, (a - 2) ** 2 * 2 / 3 + (b - 1) ** 2, rtol=1e-2, atol=1e-3)
+    wanted = [(w[0, 0] - 2) ** 2 * 2 / 3 + (b[0] - 1) ** 2 for w, b in path]
+    np.testing.assert_allclose(data["losses"], wanted, rtol=1e-4, atol=1e-5)
+    assert data["share"] == 1.0
+
+
+def test_a_slice_along_the_path_holds_most_of_it_and_one_at_random_the_weights(line):
+    model, x, y, path = line
+    made = show.loss_surface(model, (x, y), path=path)
+    assert made.data["names"] == ["direction 1", "direction 2"] and made.data["share"] == 1.0
+    assert made.data["path"][-2:] == [0.0, 0.0]
+    assert f"a path of 9 points, loss {made.data['losses'][0]:.4g} to" in repr(made)
+    first, again = (show.loss_surface(model, (x, y), seed=3).data for _ in range(2))
+    assert first == again and first["heights"] != show.loss_surface(model, (x, y)).data["heights"]
+    middle = first["heights"][len(first["heights"]) // 2]
+    assert middle == pytest.approx(first["losses"][0], rel=1e-3, abs=1e-6)
+
+
+def test_loss_surface_says_what_is_wrong(line):
+    model, x, y, _ = line
+    with pytest.raises(ValueError, match="parameters are two"):
+        show.loss_surface(model, (x, y), parameters=[(0, 0, 0), (1, 7)])
+    with pytest.raises(ValueError, match="parameters are two"):
+        show.loss_surface(model, (x, y), parameters=[(5, 0), (1, 0)])
+    with pytest.raises(ValueError, match="arrays of shapes"):
+        show.loss_surface(model, (x, y), path=[[np.zeros(3)]])
+    with pytest.raises(ValueError, match="no weights yet"):
+        show.loss_surface(keras.Sequential([keras.layers.Dense(1)]), (x, y))
+
+
+# ---- custom_rule
+
+
+@tf.custom_gradient
+def softplus(x):
+    e = tf.exp(x)
+
+    def grad(upstream):
+        share = e / (1 + e)
+        return upstream * share
+
+    return tf.math.log(1 + e), grad
+
+
+def product(x, y):
+    return x * y
+
+
+def test_custom_rule_begins_with_the_rule_that_is_there():
+    widget = show.custom_rule(softplus)
+    assert widget.chosen["rule"] == "upstream * share"
+    assert widget.data["before"] == "share = e / (1 + e)"
+    assert all(row["ok"] for row in widget.data["rows"]) and "right at 3 points" in repr(widget)
+    assert show.custom_rule(product).chosen["rule"] == "upstream, upstream"
+
+
+@pytest.mark.parametrize(
+    "rule, wrong",
+    [
+        ("upstream * y, upstream * x", ""),
+        ("return upstream * y, upstream * x", ""),
+        ("tf.constant(1.0, upstream.dtype) * upstream * y, x * upstream", ""),
+        ("upstream * x, upstream * y", "xy"),
+        ("y, upstream * x", "x"),
+        ("upstream * y, -upstream * x", "y"),
+        ("upstream * y, None", "y"),
+    ],
+)
+def test_an_edited_rule_is_right_or_wrong(rule, wrong):
+    widget = show.custom_rule(product)
+    widget.chosen = {"rule": rule}
+    assert widget.data["error"] == ""
+    assert "".join(sorted({r["of"] for r in widget.data["rows"] if not r["ok"]})) == wrong
+
+
+@pytest.mark.parametrize(
+    "rule, message",
+    [
+        ("upstream *", "SyntaxError"),
+        ("upstream * q, 1", "NameError: name 'q'"),
+        ("upstream", "one gradient per argument (x, y): the line gives 1 instead of 2"),
+        ("1 / 0, 1", "ZeroDivisionError"),
+    ],
+)
+def test_a_line_that_does_not_run_says_why(rule, message):
+    widget = show.custom_rule(product, rule)
+    assert message in widget.data["error"] and widget.data["rows"] == []
+    assert message in repr(widget)
+
+
 # ---- pages
 
 
@@ -161,13 +330,14 @@ def test_a_hostile_name_cannot_act():
     page = check_page(show.tangent(named(lambda x: x * x, HOSTILE)))
     assert "&lt;/script&gt;" in page
     check_page(show.race(surfaces.bowl, {HOSTILE: SGD(0.1)}, live=False))
+    check_page(Trial(named(lambda x: x * x, HOSTILE), f"{HOSTILE!r}", None).explorer())
 
 
 def test_rounded_keeps_json_free_of_what_is_no_number():
     assert rounded([1.23456789, math.inf, math.nan, -0.0]) == [1.23457, None, None, -0.0]
 
 
-@pytest.mark.parametrize("script", ["tangents", "races"])
+@pytest.mark.parametrize("script", ["tangents", "races", "slices", "trials"])
 def test_a_module_stands_alone(script):
     text = module(script)
     assert len(re.findall(r"^export ", text, re.M)) == 1

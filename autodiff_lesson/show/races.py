@@ -174,13 +174,15 @@ class Race:
         optimizer = copy.deepcopy(list(self.optimizers.values())[i])
         if self.rates[i] is not None:
             optimizer.learning_rate = self.rates[i]
-        if self.momenta[i] is not None:
-            _set_momentum(optimizer, self.momenta[i])
+        momentum = self.momenta[i]
+        if momentum is not None:
+            _set_momentum(optimizer, momentum)
         point = Variable(np.array(self.start, np.float32), name="point")
         optimizer.build([point])
         words = _words(optimizer)
         random = np.random.default_rng(self.seed)
-        path, losses, gradients = [point.numpy()], [], []
+        path, losses = [point.numpy()], []
+        gradients: list[np.ndarray] = []
         slots: dict[str, list] = {words.get(n, n): [] for n in optimizer.slots}
         with np.errstate(all="ignore"), silence():
             while len(gradients) < self.steps and self._near(path[-1]):
@@ -212,7 +214,7 @@ class Race:
         """Heights on a grid, as shares of the way up: whole numbers of 16 bits, row by row."""
         heights = heights_of(self.surface, self.x, self.y)
         text, low = packed_land(heights)
-        known = [float(self.slopes(constant(np.float32(m)))[0]) for m in self._minima()]
+        known = [self.slopes(constant(np.array(m, np.float32)))[0] for m in self._minima()]
         return {"w": LAND[0], "h": LAND[1], "z": text, "low": min([low, *known])}
 
     def _minima(self) -> Sequence[Point]:
