@@ -244,12 +244,13 @@ class Writer:
             return f"np.{function[0].__name__}.reduce"
         if isinstance(function, functools.partial):
             return self._bound(function, "tf_print")
-        if isinstance(function, Primitive) or getattr(np, function.__name__, None) is not function:
+        own = getattr(function, "__name__", "")
+        if isinstance(function, Primitive) or getattr(np, own, None) is not function:
             forward = getattr(function, "forward", function)
             forward = getattr(forward, "__wrapped__", forward)
-            name = getattr(function, "name", "") or getattr(function, "__name__", "")
+            name = getattr(function, "name", own)
             return self._bound(forward, _identifier(name, "kernel"))
-        return f"np.{function.__name__}"
+        return f"np.{own}"
 
     def _operands(self, *args: Any) -> list[str]:
         """Between scalars a number is written as it is; beside an array, and in a program that is
