@@ -265,6 +265,22 @@ def test_a_guard_that_fails_leaves_no_trace_of_the_attempt(capsys):
     assert capsys.readouterr().err == "at 1\nat -1\nat 1\n"
 
 
+def test_a_guard_that_fails_in_a_function_in_a_function_is_not_heard(capsys):
+    @tf.function
+    def inner(x):
+        draw = tf.random.uniform(())
+        tf.print("drawn")
+        return draw if x + 0.0 * draw > 0.0 else -draw
+
+    inner(tf.constant(1.0))
+    outer = tf.function(lambda x: inner(x) + 0.0)
+    tf.random.set_seed(3)
+    draws = [abs(float(outer(tf.constant(x)))) for x in (-1.0, -2.0, -3.0, 1.0)]
+    tf.random.set_seed(3)
+    assert draws == [float(tf.random.uniform(())) for _ in range(4)]
+    assert capsys.readouterr().err == "drawn\n" * 5
+
+
 # ---------------------------------------------------------------- state, all or nothing
 def test_an_error_in_a_replay_changes_nothing_and_names_the_line():
     v = tf.Variable([1.0, 2.0, 3.0])

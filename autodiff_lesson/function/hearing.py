@@ -9,12 +9,34 @@ from typing import Any
 
 from ..custom_gradient import CustomGradient
 from ..lines import user_frame
+from ..ops.random import source as draws
 from ..primitive import tensor_of
-from ..recorder import Record, only, record, thread
+from ..printing import Print
+from ..recorder import Record, only, record, silence, thread
 from ..tensor import Tensor
 from .program import Program
 from .source import OtherWay
 from .tracing import ASSIGN, BEGIN, END, GUARD, READ, Tracing
+
+
+def check_guards(program: Program, have: dict[int, Tensor]) -> None:
+    """Raise OtherWay if a guard will not hold, before anybody has heard, seen or drawn anything.
+
+    The steps up to the last guard run once more for that, with nobody listening.
+    """
+    guards = [number for number, step in enumerate(program.steps) if step.op is GUARD]
+    if not guards:
+        return
+    have = have.copy()
+    state = draws.generator.bit_generator.state
+    try:
+        with silence():
+            for step in program.steps[: guards[-1] + 1]:
+                if step.op not in (BEGIN, END) and not isinstance(step.op, Print):
+                    made = _run(step.op, step.attributes, [have[slot] for slot in step.inputs])
+                    have.update(zip(step.outputs, made, strict=True))
+    finally:
+        draws.generator.bit_generator.state = state
 
 
 def play_heard(program: Program, have: dict[int, Tensor]) -> None:

@@ -12,7 +12,7 @@ from ..errors import InvalidArgumentError
 from ..ops.random import source as draws
 from ..tensor import Tensor
 from ..variable import Variable
-from .hearing import play_heard
+from .hearing import check_guards, play_heard
 from .program import Program
 from .source import Writer
 from .tracing import END
@@ -148,6 +148,7 @@ class Player:
         program = self.program
         have: dict[int, Tensor] = dict(program.constants)
         have.update(zip(program.arguments, tensors, strict=True))
+        check_guards(program, have | {slot: v._tensor for v, slot in program.variables})
         have.update((slot, v._read()) for v, slot in program.variables)
         play_heard(program, have)
         commit(self._assigned, [have[slot] for _, slot in program.assigned])
