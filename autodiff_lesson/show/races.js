@@ -113,7 +113,7 @@ function explore(model, root) {
       const path = points(data.runs[i]).slice(0, step + 1);
       map.line(path, { class: "halo" });
       map.line(path, { class: i === one ? "path strong" : "path", style: colour(i) });
-      if (path.length < 400) for (const [x, y] of path) map.dot(x, y, { class: "path-dot", style: colour(i), r: i === one ? 3 : 2 });
+      if (path.length < 400) map.dots(path, { class: "path-dots", style: colour(i) }, i === one ? 3 : 2);
       map.dot(...path.at(-1), { class: "path-head", style: colour(i), r: 6 });
     }
     map.dot(...chosen.start, { class: "start", r: 7 });

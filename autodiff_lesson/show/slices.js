@@ -42,7 +42,7 @@ function explore(model, root) {
     map.line(path, { class: "path faint", style: "color:var(--c0)" });
     map.line(walked, { class: "halo" });
     map.line(walked, { class: "path strong", style: "color:var(--c0)" });
-    if (count < 300) for (const [x, y] of walked) map.dot(x, y, { class: "path-dot", style: "color:var(--c0)", r: 2.5 });
+    if (count < 300) map.dots(walked, { class: "path-dots", style: "color:var(--c0)" }, 2.5);
     map.dot(...path[place], { class: "path-head", style: "color:var(--c1)", r: 7 });
     if (losses) {
       const known = data.losses.filter((v) => v !== null), low = Math.min(...known, 0);

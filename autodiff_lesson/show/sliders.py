@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -62,6 +63,11 @@ def _span(name: str, given: Any) -> tuple[float, float, float]:
     return low, high, start
 
 
+def _fine(width: float) -> float:
+    """The step of a slider: a power of ten, a hundred or more to the width."""
+    return 10.0 ** math.floor(math.log10(width / 100))
+
+
 def recorded(f: Callable, values: dict[str, float]) -> tuple[GradientTape, Tensor, list[Tensor]]:
     """Run f on a tape: the tape, the result, the inputs under their names."""
     inputs = {name: constant(value, name=name) for name, value in values.items()}
@@ -71,6 +77,8 @@ def recorded(f: Callable, values: dict[str, float]) -> tuple[GradientTape, Tenso
     if not isinstance(y, Tensor) or y.shape.rank != 0:
         what = f"a tensor of shape {y.shape}" if isinstance(y, Tensor) else repr(y)[:80]
         raise ValueError(f"explore: f must give a scalar tensor; it gave {what}")
+    if y._name is None and all(y is not given for given in inputs.values()):
+        y._name = "y"  # as in the caption; a name from f's own lines comes first
     return tape, y, list(inputs.values())
 
 
@@ -88,7 +96,7 @@ def _widget_class() -> type:
             self.stepper = backward(*recorded(f, values), live=True)
             self.sliders = {
                 parameter: ipywidgets.FloatSlider(
-                    start, min=low, max=high, step=(high - low) / 200, description=parameter,
+                    start, min=low, max=high, step=_fine(high - low), description=parameter,
                     readout_format=".4g", continuous_update=True,
                     layout=ipywidgets.Layout(width="420px"),
                 )
