@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
 import logging
 import operator
 import types
@@ -42,7 +41,6 @@ from .tracing import Tracing
 __all__ = ["Function", "TensorSpec", "function"]
 
 _log = logging.getLogger("autodiff_lesson")
-_numbers = itertools.count(1)
 
 
 def function(
@@ -261,8 +259,7 @@ class Function:
         heading = f"{self._name}({trace.signature})" + (f", recorded from {place}" if place else "")
         program = Program(tracing, outputs)
         writer = Writer(program, self._name, names, heading, self._names_around())
-        filename = f"<function {self._name}, trace {next(_numbers)}>"
-        trace.player = Player(program, writer, filename)
+        trace.player = Player(program, writer, f"<function {self._name}>")
         self._by_key.setdefault(trace.key, []).insert(0, trace)
         self._last = trace
 

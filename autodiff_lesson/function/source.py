@@ -194,9 +194,9 @@ class Writer:
         for name, (shape, dtype) in plan.arrays.items():
             lines.append(f"    {name} = np.empty({self._text(shape)}, {self._text(dtype)})")
         for line in plan.fixed:
-            name, source = line.results[0].name, values_in(line)[0]
+            (source,) = values_in(line)
             source.name, before = plan.out.get(id(source), source.name), source.name
-            lines.append(f"    {name} = {self._call(line)}")
+            lines.append(f"    {self._statement(line)}")
             source.name = before
         return [*lines, f"    return {self._kept(plan)}", "", ""]
 
