@@ -217,12 +217,16 @@ function isDark() {
   return !classList.contains("vscode-light") && matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
-// The key + makes everything larger, for a projector.
+// The key + makes everything larger, for a projector. What is typed into a control must not reach
+// the notebook, where an arrow folds cells and an x takes one out.
 function frame(title, ...children) {
   const box = make("div", {
     class: "box explorer", tabindex: 0, role: "group", "aria-label": title,
     onkeydown: (event) => {
-      if (event.key === "+" && event.target.tagName !== "TEXTAREA") box.classList.toggle("big");
+      if (event.ctrlKey || event.metaKey || event.altKey || event.key === "Tab" || (event.shiftKey && event.key === "Enter")) return;
+      const large = event.key === "+" && !event.target.matches("input[type=text]");
+      if (large) box.classList.toggle("big");
+      if (large || event.target !== box) event.stopPropagation();
     },
   }, ...children);
   return box;

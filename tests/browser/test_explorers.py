@@ -242,8 +242,10 @@ def test_beside_a_kernel(lab, browser):
 
     rule = page.locator("div.box", has_text="The backward rule of product")
     assert rule.locator(".badge").inner_text() == "✗ wrong"
-    rule.locator("input").fill("upstream * y, upstream * x")
+    rule.locator("input").fill("")
+    rule.locator("input").press_sequentially("upstream * y, upstream * x")
     rule.get_by_text("✓ right").wait_for()
+    assert page.locator(".jp-Cell").count() == len(cells)  # no key went to the notebook
 
     page.locator(".widget-slider .noUi-handle").first.focus()
     stepper = page.locator("div.box", has_text="What happens now")
