@@ -233,7 +233,8 @@ def imported_own(tree):
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("autodiff_lesson")
         for alias in node.names
-        if alias.name not in ("keras", "data") and not node.module.startswith("autodiff_lesson.keras")
+        if alias.name not in ("keras", "data")
+        and not node.module.startswith("autodiff_lesson.keras")
     }
 
 

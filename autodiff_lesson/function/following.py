@@ -156,8 +156,10 @@ def follow(lines: list, op: Primitive, args: tuple, attributes: dict, outputs: l
 
 
 def _unwrapped(forward: Any) -> Any:
-    return getattr(forward, "__wrapped__", forward) if type(forward) is types.FunctionType else (
-        forward
+    return (
+        getattr(forward, "__wrapped__", forward)
+        if type(forward) is types.FunctionType
+        else (forward)
     )
 
 

@@ -97,9 +97,7 @@ class Plan:
     def _fix(self, line: Line) -> None:
         """A view of an array that stays where it is needs to be made only once."""
         sources = values_in(line)
-        if len(sources) == 1 and (
-            id(sources[0]) in self.out or id(sources[0]) in self._fixed_ids
-        ):
+        if len(sources) == 1 and (id(sources[0]) in self.out or id(sources[0]) in self._fixed_ids):
             self.fixed.append(line)
             self._fixed_ids.add(id(line.results[0]))
 

@@ -134,9 +134,7 @@ class Player:
             if trace.tb_frame.f_code.co_filename == self._filename:
                 step = self._steps_at.get(trace.tb_lineno)
                 if step is not None:
-                    return InvalidArgumentError(
-                        f"{step.op.name} at {step.place}: {error}"
-                    )
+                    return InvalidArgumentError(f"{step.op.name} at {step.place}: {error}")
             trace = trace.tb_next
         return error
 

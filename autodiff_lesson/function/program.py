@@ -54,9 +54,7 @@ class Program:
         made = self._made(tracing)
         self.outputs = [self._slot(t) for t in outputs]
         final = {id(r.attributes["variable"]): r for r in tracing.records if r.op is ASSIGN}
-        self.assigned = [
-            (r.attributes["variable"], self._slot(r.output)) for r in final.values()
-        ]
+        self.assigned = [(r.attributes["variable"], self._slot(r.output)) for r in final.values()]
         self.steps = self._needed(made)
         inside = {slot for step in self.steps for slot in step.outputs}
         inside.update(self.arguments, (slot for _, slot in self.variables))

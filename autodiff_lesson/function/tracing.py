@@ -142,4 +142,3 @@ class Tracing(Recorder):
                 moving.update(map(id, record.outputs))
         self._seen = len(self.records)
         return id(tensor) in moving
-

@@ -65,9 +65,9 @@ def _new_axes() -> Axes:
 
 
 def _draw_line(ax: Axes, parent: tuple[Any, ...], child: tuple[Any, ...]) -> None:
-    ends = {"xy": (child[0] - WIDTH / 2, child[1]), "xytext": (parent[0] + WIDTH / 2, parent[1])}
+    tip, tail = (child[0] - WIDTH / 2, child[1]), (parent[0] + WIDTH / 2, parent[1])
     arrow = {"arrowstyle": "-|>", "color": DIM, "lw": 1.3, "shrinkA": 0, "shrinkB": 1}
-    ax.annotate("", **ends, arrowprops=arrow)
+    ax.annotate("", xy=tip, xytext=tail, arrowprops=arrow)
 
 
 def _draw_member(
