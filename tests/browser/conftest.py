@@ -1,10 +1,18 @@
-"""A browser, where there is one; and pages that hold a stepper, cut off from the network."""
+"""A browser, where there is one; pages with a stepper, cut off from the network; JupyterLab."""
 
 import os
 import shutil
+import socket
+import subprocess
+import sys
+import time
 import unicodedata
+import urllib.request
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[2]
 
 
 def pytest_collection_modifyitems(items):
@@ -82,3 +90,35 @@ def show_page(browser, tmp_path):
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """A running JupyterLab, with nobody's settings: its address, and its folder of notebooks."""
+    folder = tmp_path_factory.mktemp("lab")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    own = {f"JUPYTER_{n}_DIR": str(folder / f".{n}") for n in ("CONFIG", "DATA", "RUNTIME")}
+    environment = os.environ | own | {"PYTHONPATH": str(ROOT), "JUPYTER_PREFER_ENV_PATH": "1"}
+    log = (folder / "lab.log").open("w")
+    server = subprocess.Popen(
+        [
+            sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
+            "--ServerApp.port_retries=0", "--IdentityProvider.token=t",
+            "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=", f"--notebook-dir={folder}",
+        ],
+        env=environment, stdout=log, stderr=log, cwd=folder,
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(120):
+        try:
+            urllib.request.urlopen(f"{address}/api/status?token=t", timeout=1)
+            break
+        except OSError:
+            assert server.poll() is None, (folder / "lab.log").read_text()
+            time.sleep(0.5)
+    yield address, folder
+    server.terminate()
+    server.wait(timeout=20)
+    log.close()
