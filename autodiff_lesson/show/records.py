@@ -17,9 +17,10 @@ MOST = 200  # rows; of a longer tape the middle is left out
 STYLE = """
 .autodiff-tape{border-collapse:collapse;font:14px/1.6 ui-monospace,Consolas,Menlo,monospace}
 .autodiff-tape th,.autodiff-tape td{text-align:left!important;padding:2px 16px 2px 0!important;
-border:0;border-bottom:1px solid color-mix(in srgb,currentColor 18%,transparent);white-space:nowrap;
+border:0;border-bottom:1px solid color-mix(in srgb,currentColor 18%,transparent);white-space:normal;
 vertical-align:top;background:none;font-size:14px}
-.autodiff-tape th{font-family:system-ui,sans-serif;font-weight:600}
+.autodiff-tape th{font-family:system-ui,sans-serif;font-weight:600;white-space:nowrap!important}
+.autodiff-tape td:nth-child(2){overflow-wrap:anywhere;min-width:14ch}
 .autodiff-tape td.q,.autodiff-tape tr.left td{opacity:.75}
 .autodiff-tape tr.left td{font-style:italic}
 """
