@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .plots import COLOURS, DIM, INK, NORMAL, PAPER, SMALL
+from .plots import COLOURS, DIM, INK, NORMAL, PAPER, SMALL, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +43,7 @@ def optimizer_family(ax: Axes | None = None) -> Axes:
     Returns:
         The axes.
     """
-    ax = _new_axes() if ax is None else ax
+    ax = new_axes("optimizer_family", (11.0, 4.8)) if ax is None else ax
     for line in LINES.replace("Gradient descent", "Gradient_descent").split():
         parent, child = (FAMILY[name.replace("_", " ")] for name in line.split(">"))
         _draw_line(ax, parent, child)
@@ -56,12 +56,6 @@ def optimizer_family(ax: Axes | None = None) -> Axes:
     years = [member[3] for member in FAMILY.values()]
     ax.set_label(f"{len(FAMILY)} optimizers, {min(years)} to {max(years)}")
     return ax
-
-
-def _new_axes() -> Axes:
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=(11.0, 4.8), facecolor=PAPER, layout="constrained")[1]
 
 
 def _draw_line(ax: Axes, parent: tuple[Any, ...], child: tuple[Any, ...]) -> None:

@@ -1,12 +1,13 @@
 """Loss curves, surfaces and the paths that optimizers take on them, drawn with Matplotlib.
 
 Every function returns the axes it drew on, and draws on yours if you pass `ax=`. The axes' label
-says in words and numbers what is drawn, so that an axes at the end of a cell prints it. Matplotlib
+says in words and numbers what is drawn; axes made here print it at the end of a cell. Matplotlib
 loads at the first picture.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -62,7 +63,7 @@ def loss_curves(
     singles = {} if batches is None else {n: r[metric] for n, r in _runs(batches, metric).items()}
     if set(singles) - set(runs):
         raise ValueError("loss_curves: give batches in the form of the history: {name: list}")
-    ax = _new_axes() if ax is None else ax
+    ax = _new_axes("loss_curves") if ax is None else ax
     one, facts = len(runs) == 1, []
     for (name, run), colour in zip(runs.items(), _colours()):
         values = run[metric]
@@ -186,7 +187,7 @@ def surface(
         the steepest way down is at right angles to the contours.
     """
     x_range, y_range = _frame(f, x_range, y_range)
-    ax = _new_axes(_shape(x_range, y_range)) if ax is None else ax
+    ax = _new_axes(f"surface {_name_of(f)}".strip(), _shape(x_range, y_range)) if ax is None else ax
     _label_contours(ax, _draw_map(f, x_range, y_range, levels, n, ax))
     return ax
 
@@ -346,7 +347,11 @@ def trajectories(
         else _path(name, one)
         for name, one in runs.items()
     }
-    axes = _new_pair(_shape(x_range, y_range)) if ax is None else ax
+    axes = (
+        _new_pair(f"trajectories on {_name_of(f) or 'f'}", _shape(x_range, y_range))
+        if ax is None
+        else ax
+    )
     map_ax, loss_ax = axes if np.iterable(axes) else (axes, None)
     _draw_map(f, x_range, y_range, levels, 161, map_ax)
     longest = max(map(len, paths.values())) - 1
@@ -361,10 +366,11 @@ def trajectories(
         if loss_ax is not None:
             loss_ax.plot(losses, color=colour, lw=2, label=label)
             _draw_end(loss_ax, (len(losses) - 1, losses[-1]), colour, cut=left is not None)
-    map_ax.set_label(f"{'; '.join(facts)}; {longest} steps")
+    map_ax.set_label(f"{'; '.join(facts)}; {longest} step{'s' * (longest != 1)}")
     if loss_ax is None:
         _legend(map_ax)
         return axes
+    loss_ax.set_label(map_ax.get_label())
     height = f"{_name_of(f) or 'f'}({', '.join(_argument_names(f))})"
     _style(loss_ax, f"step (on the map: a dot every {every})", height)
     loss_ax.locator_params(axis="x", integer=True)
@@ -439,19 +445,52 @@ def _round_number(at_least: float) -> int:
 # ---- style
 
 
-def _new_axes(shape: float | None = None) -> Axes:
+class _Pair(tuple):
+    """Two axes that print what is drawn on the first of them."""
+
+    def __repr__(self) -> str:
+        return repr(self[0])
+
+
+@functools.cache
+def _axes_class() -> type:
+    from matplotlib.axes import Axes
+
+    class Drawn(Axes):
+        """Axes that print what is drawn on them."""
+
+        drawn_by = "axes"
+
+        def __repr__(self) -> str:
+            return f"<{self.drawn_by}: {self.get_label()}>"
+
+    return Drawn
+
+
+def new_axes(drawn_by: str, size: tuple[float, float]) -> Axes:
+    """Axes in a figure of their own, of a size in inches, that print who drew what on them."""
     import matplotlib.pyplot as plt
 
-    size = (6.4, 4.2 if shape is None else _tall(5.4 * shape))
-    return plt.subplots(figsize=size, facecolor=PAPER, layout="constrained")[1]
+    figure = plt.figure(figsize=size, facecolor=PAPER, layout="constrained")
+    ax: Any = figure.add_subplot(axes_class=_axes_class())
+    ax.drawn_by = drawn_by
+    return ax
 
 
-def _new_pair(shape: float | None) -> tuple[Axes, Axes]:
+def _new_axes(drawn_by: str, shape: float | None = None) -> Axes:
+    return new_axes(drawn_by, (6.4, 4.2 if shape is None else _tall(5.4 * shape)))
+
+
+def _new_pair(drawn_by: str, shape: float | None) -> tuple[Axes, Axes]:
     import matplotlib.pyplot as plt
 
     size = (11.0, 4.6 if shape is None else _tall(5.2 * shape))
-    options: dict[str, Any] = {"width_ratios": (5, 4), "facecolor": PAPER}
-    return tuple(plt.subplots(1, 2, figsize=size, layout="constrained", **options)[1])
+    _, pair = plt.subplots(
+        1, 2, figsize=size, layout="constrained", width_ratios=(5, 4), facecolor=PAPER,
+        subplot_kw={"axes_class": _axes_class()},
+    )  # fmt: skip
+    pair[0].drawn_by, pair[1].drawn_by = drawn_by, "losses"
+    return _Pair(pair)
 
 
 def _tall(map_height: float) -> float:
