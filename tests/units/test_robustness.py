@@ -130,7 +130,7 @@ FLOORS = {
     name: floor
     for floor, names in enumerate(
         [
-            ["errors", "dtypes", "nest", "lines"],
+            ["errors", "dtypes", "nest", "lines", "tracebacks"],
             ["recorder"],
             ["tensor"],
             ["primitive"],

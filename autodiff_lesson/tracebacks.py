@@ -1,0 +1,30 @@
+"""In a notebook, the traceback of an error shows the reader's lines and leaves out this package's.
+
+TensorFlow filters its tracebacks too. All frames again: `get_ipython().set_custom_exc((), None)`.
+"""
+
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+HERE = str(Path(__file__).parent)
+
+
+def install() -> None:
+    """Ask IPython, if it is running, to shorten tracebacks from now on."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        shell.set_custom_exc((Exception,), shown)
+
+
+def shown(shell: Any, kind: type, error: Exception, traceback: TracebackType, **given: Any) -> None:
+    """Show an error without the frames of this package; those that it calls in turn stay."""
+    frame: TracebackType | None = traceback
+    while frame is not None:
+        inner = frame.tb_next
+        if inner is not None and inner.tb_frame.f_code.co_filename.startswith(HERE):
+            frame.tb_next = inner.tb_next
+        else:
+            frame = inner
+    shell.showtraceback((kind, error, traceback), **given)
