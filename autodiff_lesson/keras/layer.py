@@ -44,41 +44,35 @@ class Aside(list):
     """A list of things that do not belong to the layer that keeps it."""
 
 
-# What kind of thing an attribute is, by its type. It is asked several times in each step for each
-# attribute, so the answers are kept.
+# What kind of thing an attribute is, by its type
 _VARIABLE, _LAYER, _METRIC, _MODULE, _SEVERAL, _NOTHING = range(6)
 _KINDS: dict[type, int] = {Aside: _NOTHING}
 
 
-def _gather(values: Iterable, found: tuple[list, list, list]) -> None:
-    """Put variables, layers and metrics into their lists, through lists, tuples and dicts."""
+def _kind_of(kind: type) -> int:
+    bases = (Variable, Layer, Metric, Module, (list, tuple, dict), object)
+    return next(number for number, base in enumerate(bases) if issubclass(kind, base))
+
+
+def _gather(values: Iterable, found: tuple[list, list, list]) -> bool:
+    """Put variables, layers and metrics into their lists, through lists, tuples and dicts.
+
+    Returns whether nothing was met that can change by itself, as a list can.
+    """
+    fixed = True
     for value in values:
         kind = _KINDS.get(type(value))
         if kind is None:
-            kind = _kind_of(type(value))
-        if kind == _NOTHING:
-            continue
+            kind = _KINDS[type(value)] = _kind_of(type(value))
         if kind <= _METRIC:
             found[kind].append(value)
         elif kind == _MODULE:
             found[_VARIABLE].extend(value.variables)
-        elif value:
-            _gather(value.values() if isinstance(value, dict) else value, found)
-
-
-def _kind_of(kind: type) -> int:
-    for base, number in (
-        (Variable, _VARIABLE),
-        (Layer, _LAYER),
-        (Metric, _METRIC),
-        (Module, _MODULE),
-        ((list, tuple, dict), _SEVERAL),
-        (object, _NOTHING),
-    ):
-        if issubclass(kind, base):
-            _KINDS[kind] = number
-            return number
-    raise AssertionError("every type is an object")
+            fixed = False
+        elif kind == _SEVERAL:
+            inner = _gather(value.values() if isinstance(value, dict) else value, found)
+            fixed = fixed and inner and isinstance(value, tuple)
+    return fixed
 
 
 class Layer(Module):
@@ -103,7 +97,8 @@ class Layer(Module):
 
     _takes_training = False
     _arguments: Aside
-    _weights: list[Variable]
+    _weights: tuple[Variable, ...]
+    _found: Any
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -114,7 +109,7 @@ class Layer(Module):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls)
-        self._weights = []
+        self._weights = ()
         self._arguments = Aside((args, kwargs))
         return self
 
@@ -144,6 +139,14 @@ class Layer(Module):
         self.built = False
         if input_shape is not None:
             self._given_input_shape = tuple(input_shape)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        vars(self)["_found"] = None  # what belongs to it is looked for anew
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        vars(self)["_found"] = None
 
     # What a subclass writes
 
@@ -194,7 +197,7 @@ class Layer(Module):
                 owner=self.name,
                 regularizer=regularizers.get(regularizer),
             )
-        self._weights.append(variable)
+        self._weights += (variable,)
         self._regularized = self._regularized or regularizer is not None
         return variable
 
@@ -235,7 +238,7 @@ class Layer(Module):
             kwargs["training"] = training
         if not calling.depth:
             calling.number += 1
-        self._call_number = calling.number
+        vars(self)["_call_number"] = calling.number  # quicker than an attribute: this is each call
         calling.depth += 1
         calling.training = training
         try:
@@ -285,8 +288,11 @@ class Layer(Module):
 
     def _contents(self) -> tuple[list[Variable], list[Layer], list[Metric]]:
         """The variables, layers and metrics that its own attributes hold."""
+        if self._found is not None:
+            return self._found
         found: tuple[list, list, list] = ([], [], [])
-        _gather(vars(self).values(), found)
+        if _gather(vars(self).values(), found):
+            vars(self)["_found"] = found
         return found
 
     def _tree(self, only_trainable: bool = False) -> list[tuple[Layer, list, list]]:
@@ -312,10 +318,7 @@ class Layer(Module):
                 found[id(v)] = v
         return list(found.values())
 
-    @property
-    def variables(self) -> list[Variable]:  # type: ignore[override]
-        """Every variable of it and of the layers inside."""
-        return self.weights
+    variables = weights  # type: ignore[assignment]
 
     @property
     def trainable_variables(self) -> list[Variable]:  # type: ignore[override]

@@ -67,7 +67,7 @@ class Model(Layer):
         called = [node.operation for node in self._graph.nodes]
         given = [t.source for t in nest.flatten(inputs)]
         found = {id(x): x for x in given + called if isinstance(x, Layer)}
-        self._graph_layers = list(found.values())
+        self._graph_layers = tuple(found.values())
         self.built = True
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
@@ -369,7 +369,7 @@ class Sequential(Model):
 
     def __init__(self, layers: Any = None, name: str | None = None, **kwargs: Any):
         super().__init__(name=name, **kwargs)
-        self._chain: list[Layer] = []
+        self._chain: tuple[Layer, ...] = ()
         for layer in layers or ():
             self.add(layer)
 
@@ -391,12 +391,13 @@ class Sequential(Model):
                 "All layers added to a Sequential model should have unique names. Name "
                 f"{layer.name!r} is already the name of a layer in this model."
             )
-        self._chain.append(layer)
+        self._chain += (layer,)
         self._redraw(layer)
 
     def pop(self) -> Layer:
         """Take the last layer away."""
-        layer = self._chain.pop()
+        *kept, layer = self._chain
+        self._chain = tuple(kept)
         self._graph = None
         for each in self._chain:
             self._redraw(each)
