@@ -7,7 +7,10 @@ const SVG = "http://www.w3.org/2000/svg";
 const SPEEDS = [0.5, 1, 2, 4];
 const ROW = 27; // height of a row of the tape
 const PAD = 12; // around the graph
-const HEAT = [64, 44]; // a heat map in a box
+const HEAT = [64, 44]; // a heat map in a box is at most this large
+const LINE = 23; // a line of text in a box
+const WIDE = 22; // characters of a value in a box
+const ONE_LINE = 20; // characters of a name and a shape above a heat map
 
 // ---------------------------------------------------------------- making elements
 
@@ -49,6 +52,9 @@ function heatMap([rows, columns, numbers, shades, shape], [width, height], most)
   g.append(make("svg:rect", { class: "frame", width: columns * w, height: rows * h }));
   return { g, shape, width: columns * w, height: rows * h };
 }
+
+// Of a vector in long numbers, the first and the last.
+const fitted = (text) => (text.length <= WIDE ? text : text.replace(/ .* /, " … "));
 
 // A small array with its numbers.
 function grid([, columns, numbers, shades, shape]) {
@@ -172,7 +178,9 @@ class Stepper {
           this.lines),
         make("section", { class: "tape" }, this.tapeTitle, this.list)),
       make("section", { class: "graph" },
-        make("h4", {}, "The computation"), this.crumbs, this.canvas),
+        make("h4", {}, "The computation", this.turn < data.frames.length
+          ? make("i", { class: "legend" }, "x\u0304", make("span", {}, ", the adjoint of x")) : null),
+        this.crumbs, this.canvas),
       make("section", { class: "happens" },
         make("h4", {}, "What happens now"), this.now, this.ledger)));
     if (this.box?.classList.contains("big")) box.classList.add("big");
@@ -219,7 +227,7 @@ class Stepper {
     const w = view.w + 2 * PAD, h = view.h + 2 * PAD;
     const svg = make("svg:svg", {
       width: w, height: h, viewBox: `${-PAD} ${-PAD} ${w} ${h}`, role: "group",
-      "aria-label": "The computation as a graph", style: `--w:${w};--h:${h}`,
+      "aria-label": "The computation as a graph",
     }, make("svg:defs", {}, ["fwd", "bwd"].map((name) => make("svg:marker", {
       id: `tip-${name}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 9, markerHeight: 9,
       markerUnits: "userSpaceOnUse", orient: "auto-start-reverse", class: `tip ${name}`,
@@ -242,6 +250,7 @@ class Stepper {
       } else if (item.kind === "o") this.itemOfOp.set(item.id, i);
     });
     this.canvas.replaceChildren(svg);
+    this.box.style.setProperty("--w", w);
     this.buildCrumbs();
   }
 
@@ -288,13 +297,14 @@ class Stepper {
     const inner = node.b >= 0 && this.op(node.b).y ? " inner" : "";
     this.button(item, `node ${node.k}${inner}`, `${this.name(item.id)}${made}: how its gradient is made`,
       () => this.open(this.opened === item.id ? null : item.id));
-    const text = typeof node.v === "string";
-    const [, ...shape] = node.s.split(" ");
-    item.g.append(make("svg:title", {}, `${node.N ?? this.name(item.id)}\n${node.s}`),
-      make("svg:text", { x: 12, y: 23 },
-        text ? (node.n ? `${node.n} = ${node.v}` : node.v)
-          : [`${node.n} `, make("svg:tspan", { class: "dim" }, shape.join(" "))]));
-    if (!text) item.g.append(this.mapAt(node.v, 12, 32));
+    item.title = make("svg:title");
+    item.g.append(item.title, ...this.boxLines(node).map((line, i) =>
+      make("svg:text", { x: 12, y: LINE * (i + 1) }, line)));
+    if (typeof node.v !== "string") {
+      const { g, width } = this.mapAt(node.v, 12, 32);
+      item.g.append(g);
+      item.right = 12 + width + 10;
+    }
     item.adjoint = make("svg:g", { class: "adjoint" });
     item.g.append(item.adjoint);
     const made_here = node.b >= 0 && this.op(node.b).o.length === 1;
@@ -303,6 +313,16 @@ class Stepper {
       item.sign = this.buildSign(this.op(node.b), item.w / 2, -12);
       item.g.append(item.sign);
     }
+  }
+
+  boxLines(node) {
+    if (typeof node.v !== "string") {
+      const shape = node.s.slice(node.s.indexOf(" "));
+      return [(node.n + shape).length > ONE_LINE ? node.n
+        : [node.n, make("svg:tspan", { class: "dim" }, shape)]];
+    }
+    const value = fitted(node.v);
+    return node.l ? [node.n, value] : [node.n ? `${node.n} = ${value}` : value];
   }
 
   buildSign(op, x, y) {
@@ -314,9 +334,9 @@ class Stepper {
   }
 
   mapAt(value, x, y) {
-    const { g } = heatMap(this.data.heat[value], HEAT, 15);
-    g.setAttribute("transform", `translate(${x} ${y})`);
-    return g;
+    const map = heatMap(this.data.heat[value], HEAT, 15);
+    map.g.setAttribute("transform", `translate(${x} ${y})`);
+    return map;
   }
 
   // ---------------------------------------------------------------- folded parts
@@ -563,22 +583,27 @@ class Stepper {
     state(!made && "later", waits && "waits", this.opened === item.id && "opened",
       (f.n === item.id || (f.t === "run" && this.op(f.o).o.includes(item.id))) && "now",
       at !== undefined && "reached");
-    item.adjoint.replaceChildren();
     const none = f.t === "end" && f.e.some(([i, v]) => i === item.id && v === null);
-    if (at === undefined && !waits && !none) return null;
-    const adjoint = none ? "None" : at === undefined ? "…" : this.data.frames[at].a;
-    const label = bar(node.n);
-    if (typeof node.v === "string" || none) {
-      const y = typeof node.v === "string" ? 46 : 60;
-      item.adjoint.append(make("svg:text", { x: typeof node.v === "string" ? 12 : 84, y },
-        rich(`${label} = ${typeof adjoint === "string" ? adjoint : "…"}`, "svg:tspan")));
-    } else {
-      const right = 32 + HEAT[0] + node.n.length * 8.5;
-      item.adjoint.append(make("svg:text", { x: 20 + HEAT[0], y: 58 }, rich(label, "svg:tspan")));
-      item.adjoint.append(typeof adjoint === "string"
-        ? make("svg:text", { x: right, y: 58 }, adjoint) : this.mapAt(adjoint, right - 4, 32));
-    }
+    const adjoint = none ? "None" : at === undefined ? (waits ? "…" : "") : this.data.frames[at].a;
+    this.drawAdjoint(item, node, adjoint);
     return null;
+  }
+
+  drawAdjoint(item, node, adjoint) {
+    const is = (name, value) => `${name} = ${typeof value === "string" ? value : "array"}`;
+    item.title.textContent = [node.N ?? this.name(item.id), node.s,
+      ...(typeof node.v === "string" && node.n ? [is(node.n, node.v)] : []),
+      ...(adjoint && node.n ? [is(`adjoint of ${node.n}`, adjoint)] : [])].join("\n");
+    item.adjoint.replaceChildren();
+    if (!adjoint) return;
+    if (typeof adjoint !== "string") {
+      if (item.right) item.adjoint.append(this.mapAt(adjoint, item.right, 32).g);
+      return;
+    }
+    const text = fitted(adjoint);
+    item.adjoint.append(item.right ? make("svg:text", { x: item.right, y: 2 * LINE - 2 }, text)
+      : make("svg:text", { x: 12, y: LINE * (node.l ? 3 : 2) },
+        node.l || !node.n ? text : rich(`${bar(node.n)} = ${text}`, "svg:tspan")));
   }
 
   scrollGraph(f) {

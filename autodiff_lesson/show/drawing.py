@@ -7,8 +7,9 @@ import html
 import re
 from typing import Any
 
+from .numbers import fitted
 from .picture import BAR, Picture, barred
-from .views import CHARACTER, HEAT, sign_width
+from .views import BETWEEN, CELL, HEAT, LINE, heading, map_size, sign_width
 
 LIGHT = (
     "--bg:#fff;--fg:#1f2430;--dim:#59616f;--line:#c3c9d4;--fwd:#2563a8;--fwd-bg:#e8f1fb;"
@@ -26,7 +27,7 @@ STYLE = (
     ".op{fill:var(--bg);stroke:var(--dim);stroke-width:1.3}"
     ".e{fill:none;stroke:var(--line);stroke-width:1.6}.back{stroke:var(--bwd);opacity:.55}"
     ".pos{fill:var(--fwd)}.neg{fill:var(--bwd)}.nan{fill:#c0f}"
-    ".pos,.neg{shape-rendering:crispEdges}.frame{fill:none;stroke:var(--line)}.chip{fill:var(--bwd-bg);stroke:var(--bwd)}"
+    ".pos,.neg{shape-rendering:crispEdges}.frame{fill:none;stroke:var(--line)}.a.frame{stroke:var(--bwd)}.chip{fill:var(--bwd-bg);stroke:var(--bwd)}"
 )
 PAD = 10
 UNFOLDED = 120  # records; a longer recording is drawn folded
@@ -156,24 +157,23 @@ class _Pen:
         node, given = self.picture.nodes[i], self.given.get(i, [])
         name, value = node["n"], node["v"]
         parts = [f"<title>{html.escape(self._total(i))}</title>"] if len(given) > 1 else []
-        adjoint = given[-1]["a"] if given else None
-        bar = barred(name)
-        if isinstance(value, str):
-            parts.append(_text(f"{name} = {value}" if name else value, 12, 23))
-            if adjoint is not None:
-                parts.append(_text(f"{bar} = {adjoint}", 12, 46, "a"))
+        adjoint = given[-1]["a"] if given else ""
+        if not isinstance(value, str):
+            right = 12 + map_size(self.picture.heat[value])[0] + BETWEEN
+            parts += [_text(heading(node), 12, 23), self._heat(value, 12, 32)]
+            if isinstance(adjoint, str):
+                parts.append(_text(adjoint, right, 44, "a"))
+            else:
+                parts.append(self._heat(adjoint, right, 32, "a "))
         else:
-            shape = node["s"].partition(" ")[2]
-            parts.append(_text(f"{name} {shape}", 12, 23))
-            parts.append(self._heat(value, 12, 32))
-            if adjoint is not None:
-                right = 32 + HEAT[0] + len(name) * CHARACTER
-                parts.append(_text(bar, 20 + HEAT[0], 58, "a"))
-                parts.append(
-                    _text(adjoint, right, 58, "a")
-                    if isinstance(adjoint, str)
-                    else self._heat(adjoint, right - 4, 32)
-                )
+            lines = [(fitted(value), "")]
+            lines += [(fitted(adjoint), "a")] if adjoint and isinstance(adjoint, str) else []
+            if "l" in node:
+                lines = [(name, ""), *lines]
+            elif name:
+                lines = [(f"{who} = {text}", kind)
+                         for who, (text, kind) in zip((name, barred(name)), lines)]  # fmt: skip
+            parts += [_text(text, 12, 23 + LINE * k, kind) for k, (text, kind) in enumerate(lines)]
         made = node["b"]
         if made >= 0 and len(self.picture.ops[made]["o"]) == 1:
             parts.append(_sign(self.picture.ops[made]["g"], w / 2, -12))
@@ -186,11 +186,11 @@ class _Pen:
             return f"{len(terms)} contributions"
         return " + ".join(terms).replace("+ −", "− ")
 
-    def _heat(self, number: int, x: float, y: float) -> str:
+    def _heat(self, number: int, x: float, y: float, kind: str = "") -> str:
         rows, columns, _, shades, _ = self.picture.heat[number]
         if not self.heat:
             shades = ""
-        w, h = min(HEAT[0] / columns, 15), min(HEAT[1] / rows, 15)
+        w, h = min(HEAT[0] / columns, CELL), min(HEAT[1] / rows, CELL)
         cells: dict[str, str] = {}  # one path for all cells of a shade
         for i, shade in enumerate(shades):
             corner = f"M{i % columns * w:.3g} {i // columns * h:.3g}"
@@ -198,7 +198,7 @@ class _Pen:
         paths = "".join(
             f'<path class="{_tone(shade)}" d="{d}"/>' for shade, d in cells.items() if shade != "i"
         )
-        frame = f'<rect class="frame" width="{columns * w:.3g}" height="{rows * h:.3g}"/>'
+        frame = f'<rect class="{kind}frame" width="{columns * w:.3g}" height="{rows * h:.3g}"/>'
         return f'<g transform="translate({x:.0f} {y:.0f})">{paths}{frame}</g>'
 
 

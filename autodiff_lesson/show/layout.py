@@ -1,20 +1,29 @@
 """Where the boxes of a graph stand: layers from top to bottom, no edge through a box.
 
-Sugiyama's method (Sugiyama, Tagawa, Toda 1981) as the library grandalf builds it. Edges that skip
-a layer keep the place that the library's dummy vertices hold free for them.
+Sugiyama's method (Sugiyama, Tagawa, Toda 1981). The library grandalf says which layer a box is in
+and in which order boxes stand there. How far to the right is decided here, since a picture in a
+page must above all be narrow: no layer may be wider than the widest one is when it is packed, and
+within that every box goes to where its edges are short.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 Point = tuple[float, float]
 Edge = tuple[int, int]
 
-GAP_X, GAP_Y = 20, 30
+GAP_X, GAP_Y = 20, 24
 LANE = 14
 """The width that an edge on its way past a layer keeps free."""
+BUNDLE = 4
+"""The same beside another edge from the same box."""
+STRAIGHT = 16
+"""An edge that is off by less than this is made upright where there is room."""
+SWEEPS = 16
 
 
 class Layout(NamedTuple):
@@ -47,51 +56,123 @@ def layered(sizes: tuple[tuple[float, float], ...], edges: tuple[Edge, ...]) -> 
     arcs = [Arc(vertices[a], vertices[b]) for a, b in dict.fromkeys(edges)]
     centres: list[Point] = [(0.0, 0.0)] * len(sizes)
     bends: dict[Edge, list[Point]] = {}
-    rows = [h / 2 for _, h in sizes]
+    rows = [0.0] * len(sizes)
     left = height = 0.0
     for core in Graph(vertices, arcs).C:
-        routes = _drawn(core, rows)
-        placed = {v.data: v.view.xy for v in core.sV}
-        middle = [p for route in routes.values() for p in route]
-        xs = [x for x, _ in middle]
-        ys = [y for _, y in middle]
-        for i, (x, y) in placed.items():
-            w, h = sizes[i]
-            xs += [x - w / 2, x + w / 2]
-            ys += [y - h / 2, y + h / 2]
-        right, up = left - min(xs), -min(ys)
-        for i, (x, y) in placed.items():
-            centres[i] = (x + right, y + up)
-        for edge, route in routes.items():
-            bends[edge] = [(x + right, y + up) for x, y in route]
-        left += max(xs) - min(xs) + GAP_X
-        height = max(height, max(ys) + up)
+        layers, chains = _ordered(core)
+        across, width = _across(layers, chains, sizes)
+        y = {}
+        top = 0.0
+        for layer in layers:
+            half = max(sizes[v][1] for v in layer if isinstance(v, int)) / 2
+            for v in layer:
+                y[v] = (top + half, half)
+            top += 2 * half + GAP_Y
+        for v, x in across.items():
+            if isinstance(v, int):
+                centres[v], rows[v] = (left + x, y[v][0]), y[v][1]
+        for start, *between, end in chains:
+            bends[start, end] = [
+                (left + across[v], middle + side)
+                for v in between
+                for middle, half in (y[v],)
+                for side in (-half, half)  # upright past the layer
+            ]
+        left += width + GAP_X
+        height = max(height, top - GAP_Y)
     return Layout(centres, bends, rows, max(left - GAP_X, 0), height)
 
 
-def _drawn(core: Any, rows: list[float]) -> dict[Edge, list[Point]]:
-    """Place the vertices of one connected part and note their rows; the bends of its edges."""
+# A box is known by its number, the place of an edge in a layer that it passes by (a, b, layer).
+Stop = Any
+
+
+def _ordered(core: Any) -> tuple[list[list[Stop]], list[list[Stop]]]:
+    """The layers of one connected part, from left to right, and each edge as a chain of stops."""
     from grandalf.layouts import SugiyamaLayout
 
     if len(core.sV) == 1:
-        next(iter(core.sV)).view.xy = (0.0, 0.0)
-        return {}
+        return [[v.data for v in core.sV]], []
     drawing = SugiyamaLayout(core)
-    drawing.xspace, drawing.yspace = GAP_X, GAP_Y
-    drawing.dw, drawing.dh = LANE, 1
     drawing.init_all(roots=[v for v in core.sV if not v.e_in()], optimize=True)
-    drawing.draw(3)
-    half = [max(v.view.h for v in layer) / 2 for layer in drawing.layers]
-    for v in core.sV:
-        rows[v.data] = half[drawing.grx[v].rank]
-    routes = {}
+    for _ in range(3):
+        for _ in drawing.ordering_step():
+            pass
+    called: dict[int, Stop] = {id(v): v.data for v in core.sV}
+    chains = []
     for arc in core.sE:
-        start, end = arc.v
         passing = drawing.ctrls.get(arc, {})
-        route: list[Point] = []
-        for rank in sorted(passing):
-            if passing[rank] is not start and passing[rank] is not end:
-                x, y = passing[rank].view.xy
-                route += [(x, y - half[rank]), (x, y + half[rank])]  # upright past the layer
-        routes[start.data, end.data] = route
-    return routes
+        edge = tuple(v.data for v in arc.v)
+        stops = [passing[rank] for rank in sorted(passing)] or list(arc.v)
+        called |= {id(v): (*edge, rank) for rank, v in enumerate(stops[1:-1])}
+        chains.append([called[id(v)] for v in stops])
+    return [[called[id(v)] for v in layer] for layer in drawing.layers], chains
+
+
+def _across(
+    layers: list[list[Stop]], chains: list[list[Stop]], sizes: Sequence[tuple[float, float]]
+) -> tuple[dict[Stop, float], float]:
+    """The middle of every stop, so that edges are short and long ones straight; and the width."""
+    wide = {v: sizes[v][0] if isinstance(v, int) else LANE for layer in layers for v in layer}
+    beside: dict[Stop, list[tuple[Stop, int]]] = {v: [] for v in wide}
+    for chain in chains:
+        for a, b in itertools.pairwise(chain):
+            pull = 1 + 3 * (isinstance(a, tuple) + isinstance(b, tuple))
+            beside[a].append((b, pull))
+            beside[b].append((a, pull))
+    offsets = [_offsets(layer, wide) for layer in layers]
+    room = max(o[-1] + wide[layer[-1]] / 2 for o, layer in zip(offsets, layers, strict=True))
+    x = {v: at for o, layer in zip(offsets, layers, strict=True)
+         for v, at in zip(layer, o, strict=True)}  # fmt: skip
+    placed: set[Stop] = set()
+    for sweep in range(SWEEPS):
+        turn = -1 if sweep % 2 else 1
+        for layer, o in list(zip(layers, offsets, strict=True))[::turn]:
+            wanted, pulls = [], []
+            for v, at in zip(layer, o, strict=True):
+                near = [(x[u], pull) for u, pull in beside[v] if sweep or u in placed]
+                pull = sum(p for _, p in near)
+                wanted.append((sum(p * u for u, p in near) / pull if near else room / 2) - at)
+                pulls.append(pull or 0.01)
+            slack = room - o[-1] - wide[layer[-1]] / 2
+            x |= {v: at + min(max(to, 0), slack)
+                  for v, at, to in zip(layer, o, _rising(wanted, pulls), strict=True)}  # fmt: skip
+            placed |= set(layer)
+    _straighten(layers, offsets, beside, x)
+    return x, room
+
+
+def _offsets(layer: list[Stop], wide: dict[Stop, float]) -> list[float]:
+    """Where the stops of a layer are when they stand as close as they may."""
+    offsets = [wide[layer[0]] / 2]
+    for a, b in itertools.pairwise(layer):
+        bundled = isinstance(a, tuple) and isinstance(b, tuple) and a[0] == b[0]
+        offsets.append(offsets[-1] + (BUNDLE if bundled else (wide[a] + wide[b]) / 2 + GAP_X))
+    return offsets
+
+
+def _rising(wanted: list[float], weights: list[float]) -> list[float]:
+    """The numbers closest to ``wanted`` of which none is smaller than the one before it.
+
+    Neighbours that are in the wrong order are pooled at their mean (Ayer and others 1955).
+    """
+    pools: list[list[float]] = []
+    for value, weight in zip(wanted, weights, strict=True):
+        pools.append([value, weight, 1])
+        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
+            (a, m, i), (b, n, j) = pools[-2:]
+            pools[-2:] = [[(a * m + b * n) / (m + n), m + n, i + j]]
+    return [value for value, _, count in pools for _ in range(int(count))]
+
+
+def _straighten(
+    layers: list[list[Stop]], offsets: list[list[float]], beside: dict, x: dict[Stop, float]
+) -> None:
+    """Make edges upright that nearly are."""
+    for above, layer, o in zip(layers, layers[1:], offsets[1:], strict=False):
+        for i, v in enumerate(layer):
+            near = [u for u, _ in sorted(beside[v], key=lambda pair: -pair[1]) if u in above]
+            low = x[layer[i - 1]] + o[i] - o[i - 1] if i else o[0]
+            high = x[layer[i + 1]] + o[i] - o[i + 1] if i + 1 < len(layer) else float("inf")
+            if near and low <= x[near[0]] <= high and abs(x[near[0]] - x[v]) < STRAIGHT:
+                x[v] = x[near[0]]

@@ -13,7 +13,7 @@ IN_FULL = 3
 ROWS, COLUMNS = 8, 12
 """A heat map has at most this many cells; a larger array is averaged over blocks."""
 NAME = 22
-"""Characters of a name in a box."""
+"""Characters of a name, or of a value, in a box."""
 HIDDEN = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
 """Categories of characters that one does not see: control, direction, private, line ends."""
 SHADES = 8
@@ -50,6 +50,16 @@ def in_full(array: Any) -> str | None:
     if (array.ndim == 1 and array.size <= IN_FULL) or array.size == 0:
         return "[" + " ".join(number(x, 3) for x in array.reshape(-1)) + "]"
     return None
+
+
+def fitted(text: str) -> str:
+    """A value that fits into a box: of a vector in long numbers, the first and the last.
+
+    >>> fitted("[−1.23e−7 4.56e−7 −7.89e−7]"), fitted("[1 2 3]")
+    ('[−1.23e−7 … −7.89e−7]', '[1 2 3]')
+    """
+    numbers = text.split(" ")
+    return text if len(text) <= NAME else f"{numbers[0]} … {numbers[-1]}"
 
 
 def heat_map(array: Any) -> list:

@@ -6,7 +6,8 @@ data is plain lists, dicts and strings, with short keys since a notebook keeps i
 ``title``   what is shown
 ``code``    blocks of the user's own lines: f file, l number of the first, t lines
 ``nodes``   one per tensor: n name, v value, s dtype and shape, k kind (source, watched, constant or
-            made), b the op that made it, t if a target, w why its gradient is None
+            made), b the op that made it, t if a target, w why its gradient is None, l if its name
+            and its value stand on lines of their own, N the whole of a name that was shortened
 ``ops``     one per record: n name, g sign, i and o the nodes that went in and came out, c block and
             line of the code, s the source of a custom gradient, y if it ran in the backward pass
             of another tape
@@ -97,7 +98,8 @@ class Picture:
         self.frames = self._frames()
         layers = {id(t): _layer(v) for v in tape.watched_variables() for t in self._read_as(v)}
         whole = folded(self.records, {k: n for k, n in layers.items() if n}, unfolded)
-        self.groups, self.views = views(self.nodes, self.ops, self.frames, whole)
+        parts = {"nodes": self.nodes, "ops": self.ops, "frames": self.frames, "heat": self.heat}
+        self.groups, self.views = views(parts, whole)
 
     # what there is
 

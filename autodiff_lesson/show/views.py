@@ -13,22 +13,27 @@ from typing import Any
 
 from .folding import Piece
 from .layout import Layout, layered
+from .numbers import fitted
 
 CHARACTER = 8.5  # width of one, of the monospaced 14 px text in a box
 LINE = 23
-HEAT = 64, 44  # a heat map in a box
+HEAT = 64, 44  # a heat map in a box is at most this large
+CELL = 15  # one of its cells
+BETWEEN = 10  # the heat maps of a value and of its adjoint
+ONE_LINE = 20  # characters; if "name = value" is longer, the name gets a line of its own
 WIDELY = 3  # groups; what more than so many use is drawn without its edges to them
 SIGN = 32  # what the sign of the operation takes above its box
 Item = tuple[str, int]
 
 
-def views(
-    nodes: list[dict], ops: list[dict], frames: list[dict], whole: Piece
-) -> tuple[list[dict], list[dict]]:
-    """All groups, and all views: the whole first, then one for each group."""
+def views(data: dict, whole: Piece) -> tuple[list[dict], list[dict]]:
+    """All groups, and all views: the whole first, then one for each group.
+
+    ``data`` holds the nodes, ops, frames and heat maps of a picture.
+    """
     groups: list[dict] = []
     made: list[dict] = []
-    maker = _Maker(nodes, ops, frames)
+    maker = _Maker(**data)
 
     def add(piece: Piece, above: int) -> int:
         number = len(made)
@@ -48,17 +53,22 @@ def views(
 
 
 class _Maker:
-    def __init__(self, nodes: list[dict], ops: list[dict], frames: list[dict]):
-        self.nodes, self.ops = nodes, ops
+    def __init__(self, nodes: list[dict], ops: list[dict], frames: list[dict], heat: list[list]):
+        self.nodes, self.ops, self.heat = nodes, ops, heat
         self.used: list[list[int]] = [[] for _ in nodes]
         for k, op in enumerate(ops):
             for i in op["i"]:
                 self.used[i].append(k)
-        self.longest = [0] * len(nodes)
+        self.longest = [4 * (n["k"] == "source") for n in nodes]  # adjoints; it may be None
         for f in frames:
             if "a" in f:
-                length = len(f["a"]) if isinstance(f["a"], str) else 1
+                length = len(fitted(f["a"])) if isinstance(f["a"], str) else 1
                 self.longest[f["n"]] = max(self.longest[f["n"]], length)
+        for node, longest in zip(nodes, self.longest, strict=True):
+            if isinstance(node["v"], str):
+                length = len(node["n"]) + 3 + max(len(fitted(node["v"])), longest)
+                if node["n"] and length > ONE_LINE:
+                    node["l"] = 1
 
     def view(self, piece: Piece, numbers: list[int], groups: list[dict]) -> dict:
         """The picture of one piece, its parts folded."""
@@ -145,8 +155,25 @@ class _Maker:
         if kind == "o":
             return sign_width(self.ops[i]["g"]), 28
         node = self.nodes[i]
-        w, h = _box(node, self.longest[i])
+        w, h = self._box(node, self.longest[i])
         return (max(w, sign_width(self.ops[node["b"]]["g"])) if node["b"] >= 0 else w), h
+
+    def _box(self, node: dict, adjoint: int) -> tuple[float, float]:
+        """Width and height; ``adjoint`` is the length of the longest text of its adjoint."""
+        name, v = node["n"], node["v"]
+        if not isinstance(v, str):
+            wide, high = map_size(self.heat[v])
+            second = max(wide, adjoint * CHARACTER) + BETWEEN if adjoint else 0
+            text = len(heading(node)) * CHARACTER
+            return max(text, wide + second) + 24, LINE + max(high, CELL) + 18
+        v = fitted(v)
+        if "l" in node:
+            length, lines = max(len(name), len(v), adjoint), 2 + (adjoint > 0)
+        else:
+            first = len(name) + 3 if name else 0
+            length, lines = first + max(len(v), adjoint), 1 + (adjoint > 0)
+        width = -(-length // 3) * 3 * CHARACTER + 24  # in steps: turns of a loop look alike
+        return max(width, 56), LINE * lines + 12
 
     def _path(
         self, boxes: list, signs: list, pair: tuple, op: int, position: int, layout: Layout
@@ -175,19 +202,16 @@ class _Maker:
         return curve(points)
 
 
-def _box(node: dict, adjoint: int) -> tuple[float, float]:
-    """Width and height; ``adjoint`` is the length of the longest text of its adjoint."""
-    name, v = node["n"], node["v"]
-    if not isinstance(v, str):
-        first = f"{name} {node['s'].partition(' ')[2]}"
-        gradient = adjoint or node["k"] == "source"
-        maps = HEAT[0] * 2 + len(name) * CHARACTER + 20 if gradient else HEAT[0]
-        return max(len(first) * CHARACTER, maps) + 24, LINE + HEAT[1] + 18
-    first = f"{name} = {v}" if name else v
-    second = adjoint or (len("None") if node["k"] == "source" else 0)
-    length = max(len(first), len(name) + 3 + second if second else 0)
-    width = -(-length // 3) * 3 * CHARACTER + 24  # in steps, so that the turns of a loop look alike
-    return max(width, 56), LINE * (2 if second else 1) + 12
+def heading(node: dict) -> str:
+    """What stands above a heat map: the name, and the shape where there is room."""
+    named = f"{node['n']} {node['s'].partition(' ')[2]}"
+    return named if len(named) <= ONE_LINE else node["n"]
+
+
+def map_size(heat: list) -> tuple[float, float]:
+    """Width and height of a heat map in a box."""
+    rows, columns, *_ = heat
+    return columns * min(HEAT[0] / columns, CELL), rows * min(HEAT[1] / rows, CELL)
 
 
 def sign_width(sign: str) -> float:
