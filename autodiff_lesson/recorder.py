@@ -113,6 +113,9 @@ class Recorder:
     def customized(self, record: Record) -> None:
         """The call of a custom gradient ends; tapes see it as this one record."""
 
+    def called(self, name: str | None) -> None:
+        """The call of a `function` of that name begins; with None, the latest to begin ends."""
+
 
 class _Thread(threading.local):
     """Each thread has recorders of its own: two tapes in two threads do not see each other."""

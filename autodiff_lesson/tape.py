@@ -96,6 +96,8 @@ class GradientTape(Recorder):
         self._watched: dict[int, tuple[Any, int]] = {}
         # id of a watched variable -> its values that were read, by their ids
         self._reads: dict[int, dict[int, Tensor]] = {}
+        # (name of a function, or None at its end, number of records at that time)
+        self._calls: list[tuple[str | None, int]] = []
 
     def __enter__(self) -> GradientTape:
         if self._recording:
@@ -136,6 +138,10 @@ class GradientTape(Recorder):
     def customized(self, record: Record) -> None:
         """The call of a custom gradient is one record."""
         self.append(record)
+
+    def called(self, name: str | None) -> None:
+        """The call of a function is many records: note where they begin and end."""
+        self._calls.append((name, len(self._records)))
 
     # What a user does with a tape
 
@@ -277,6 +283,7 @@ class GradientTape(Recorder):
         self._records.clear()
         self._watched.clear()
         self._reads.clear()
+        self._calls.clear()
 
     def watched_variables(self) -> tuple:
         """The variables that this tape watches, in the order in which they were first read."""

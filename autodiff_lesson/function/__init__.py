@@ -22,6 +22,7 @@ from ..primitive import tensor_of
 from ..recorder import thread
 from ..tensor import Tensor, constant
 from ..variable import Module, Variable
+from .hearing import called
 from .playing import Player
 from .program import Program
 from .signature import (
@@ -185,7 +186,8 @@ class Function:
             self._last = trace
             self._streak = 0
             return trace.pack(results)
-        return self._trace(tuple(key), tensors, held, args, kwargs, failed=bool(traces))
+        with called(self._name):
+            return self._trace(tuple(key), tensors, held, args, kwargs, failed=bool(traces))
 
     def _ordered(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """The arguments in one order, however they were given, with defaults filled in."""
@@ -259,7 +261,7 @@ class Function:
         heading = f"{self._name}({trace.signature})" + (f", recorded from {place}" if place else "")
         program = Program(tracing, outputs)
         writer = Writer(program, self._name, names, heading, self._names_around())
-        trace.player = Player(program, writer, f"<function {self._name}>")
+        trace.player = Player(program, writer, self._name)
         self._by_key.setdefault(trace.key, []).insert(0, trace)
         self._last = trace
 

@@ -5,6 +5,8 @@ This is how a function is differentiable, to any order: the tape records what is
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..custom_gradient import CustomGradient
@@ -17,6 +19,19 @@ from ..tensor import Tensor
 from .program import Program
 from .source import OtherWay
 from .tracing import ASSIGN, BEGIN, END, GUARD, READ, Tracing
+
+
+@contextmanager
+def called(name: str) -> Iterator[None]:
+    """Tell whoever listens where the call of the function of that name begins and ends."""
+    listening = list(thread.active)
+    for recorder in listening:
+        recorder.called(name)
+    try:
+        yield
+    finally:
+        for recorder in listening:
+            recorder.called(None)
 
 
 def check_guards(program: Program, have: dict[int, Tensor]) -> None:

@@ -12,7 +12,7 @@ from ..errors import InvalidArgumentError
 from ..ops.random import source as draws
 from ..tensor import Tensor
 from ..variable import Variable
-from .hearing import check_guards, play_heard
+from .hearing import called, check_guards, play_heard
 from .program import Program
 from .source import Writer
 from .tracing import END
@@ -80,12 +80,13 @@ def undrawn_if_failed(run: Any, tensors: list[Tensor], assigned: list) -> list[T
 class Player:
     """Plays one program."""
 
-    def __init__(self, program: Program, writer: Writer, filename: str):
+    def __init__(self, program: Program, writer: Writer, name: str):
         self.program = program
         self.text = writer.text
-        self._filename = filename
+        self._name = name
+        self._filename = f"<function {name}>"
         self._steps_at = writer.steps_at
-        self._replay = writer.compiled(filename)
+        self._replay = writer.compiled(self._filename)
         self._makes_memory = writer.namespace.get("memory")
         self._memories: list[tuple] = []
         self._rooms = [Room(program.assigned[number][0]) for _, number in writer.plan.rooms]
@@ -148,6 +149,7 @@ class Player:
         have.update(zip(program.arguments, tensors, strict=True))
         check_guards(program, have | {slot: v._tensor for v, slot in program.variables})
         have.update((slot, v._read()) for v, slot in program.variables)
-        play_heard(program, have)
+        with called(self._name):
+            play_heard(program, have)
         commit(self._assigned, [have[slot] for _, slot in program.assigned])
         return [have[slot] for slot in program.outputs]
