@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from . import nest
+from .lifted import Lifted
 from .lines import here, place_of, user_frame
 from .ops.elementwise import identity
-from .primitive import Lifted, tensor_of
+from .primitive import tensor_of
 from .recorder import Record, Recorder, only, thread
 from .tensor import Tensor, constant
 
@@ -22,7 +23,6 @@ class CustomGradient:
     """
 
     rules = (None,)  # not empty: gradients flow through it
-    fixed = False
 
     def __init__(self, function: Callable, grad: Callable, arguments: int, variables: list):
         self.name = getattr(function, "__name__", type(function).__name__)
@@ -34,22 +34,19 @@ class CustomGradient:
     def __repr__(self) -> str:
         return f"<CustomGradient: {self.name}>"
 
-    def rules_for(self, record: Record, g: Any, lift: Callable) -> list:
-        """Ask ``grad``, once for all inputs: one rule per input, which only hands its part out."""
+    def pull_back(self, g: Any, z: Any, record: Record, reached: set[int], lift: Callable) -> list:
+        """Ask ``grad``, once for all inputs; see `Primitive.pull_back`."""
         upstream = [
             part.tensor if type(part) is Lifted else Tensor(part)
             for part in (g if type(g) is tuple else (g,))
         ]
         return [
-            None if grad is None else self._handing_out(lift(self._checked(position, x, grad)))
+            (position, x, lift(self._checked(position, x, grad)))
             for position, (x, grad) in enumerate(
                 zip(record.inputs, self._ask(upstream), strict=True)
             )
+            if grad is not None and id(x) in reached
         ]
-
-    @staticmethod
-    def _handing_out(found: Any) -> Callable:
-        return lambda *args: found
 
     def _ask(self, upstream: list[Tensor]) -> list:
         if not self.variables:

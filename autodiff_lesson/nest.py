@@ -13,19 +13,18 @@ def flatten(structure: Any) -> list:
     [0, 1, 2, 3]
     """
     leaves: list = []
-    _collect(structure, leaves)
+    _collect((structure,), leaves)
     return leaves
 
 
-def _collect(structure: Any, leaves: list) -> None:
-    if isinstance(structure, (list, tuple)):
-        for item in structure:
+def _collect(items: Iterable, leaves: list) -> None:
+    for item in items:
+        if not isinstance(item, (list, tuple, dict)):
+            leaves.append(item)
+        elif isinstance(item, dict):
+            _collect([item[key] for key in sorted(item)], leaves)
+        else:
             _collect(item, leaves)
-    elif isinstance(structure, dict):
-        for key in sorted(structure):
-            _collect(structure[key], leaves)
-    else:
-        leaves.append(structure)
 
 
 def pack_sequence_as(structure: Any, flat_sequence: Iterable) -> Any:
@@ -38,15 +37,18 @@ def pack_sequence_as(structure: Any, flat_sequence: Iterable) -> Any:
 
 
 def _pack(structure: Any, leaves: Iterator) -> Any:
+    if not isinstance(structure, (list, tuple, dict)):
+        return next(leaves)
     if isinstance(structure, dict):
         packed = {key: _pack(structure[key], leaves) for key in sorted(structure)}
         return type(structure)((key, packed[key]) for key in structure)
-    if isinstance(structure, (list, tuple)):
-        items = [_pack(item, leaves) for item in structure]
-        if hasattr(structure, "_fields"):  # a namedtuple takes its fields one by one
-            return type(structure)(*items)
-        return items if isinstance(structure, list) else tuple(items)
-    return next(leaves)
+    items = [
+        _pack(item, leaves) if isinstance(item, (list, tuple, dict)) else next(leaves)
+        for item in structure
+    ]
+    if hasattr(structure, "_fields"):  # a namedtuple takes its fields one by one
+        return type(structure)(*items)
+    return items if isinstance(structure, list) else tuple(items)
 
 
 def map_structure(func: Callable, *structures: Any) -> Any:

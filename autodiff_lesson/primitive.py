@@ -11,8 +11,8 @@ operators, ufuncs, and NumPy functions and `kernel` functions that are rows them
 on three kinds of values:
 
 - NumPy arrays, when nobody listens;
-- `Lifted` tensors, when an outer tape or a `function` records the backward pass too: then each
-  operation in the rule runs through its own row, and so is recorded and has a gradient itself;
+- `Lifted` tensors (see `lifted`), when an outer tape or a `function` records the backward pass:
+  each operation in the rule runs through its own row, and so is recorded and has a gradient itself;
 - symbols, when `explain` writes the rule down as a formula.
 """
 
@@ -21,16 +21,16 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
-import sys
 import warnings
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
 
 from .errors import InvalidArgumentError
-from .lines import INSIDE, here
-from .recorder import Record, thread
+from .lines import here
+from .recorder import Record, record, thread
 from .tensor import Tensor, as_value
 
 # log(0), the slope of sqrt at 0: TensorFlow is silent there, and np.errstate costs 1.4 us a call
@@ -50,6 +50,8 @@ _OPERATORS: dict[Callable, Callable] = {
 }
 
 Rule = Callable[..., Any]
+
+_NO_ATTRIBUTES: dict[str, Any] = {}
 
 
 class Primitive:
@@ -73,8 +75,6 @@ class Primitive:
         self.variadic = variadic
         # which inputs must agree in dtype: those that are numbers of the same kind
         self.alike = tuple(i for i, rule in enumerate(rules) if rule) if not variadic else ()
-        self.fixed = not variadic
-        """Whether the rules are the same for each record, as they are for nearly all rows."""
         self._alike = not rules or variadic or len(self.alike) >= 2
         known = next((rule for rule in rules if rule), None)
         self.inputs, self.attributes = _signature(known, forward)
@@ -106,17 +106,62 @@ class Primitive:
         except (ValueError, TypeError, IndexError) as error:
             raise self._refused(inputs, attributes, error) from None
         output = tuple(map(Tensor, value)) if type(value) is tuple else Tensor(value)
-        active = thread.active
-        if active:
-            frame: Any = sys._getframe(1)  # see `user_frame`, whose call would cost a tenth
-            while INSIDE[frame.f_code.co_filename] and frame.f_back is not None:
-                frame = frame.f_back
-            made = Record(self, inputs, attributes, output, frame.f_code, frame.f_lasti)
-            for recorder in active:
-                recorder.append(made)
+        if thread.active:
+            record(self, inputs, attributes, output)
         return output
 
-    def rules_for(self, record: Record, g: Any, lift: Callable) -> Sequence[Rule | None]:
+    def of_two(self) -> Callable[[Any, Any], Tensor]:
+        """The same as a plain function of two inputs: what an operator runs, at half the cost."""
+        compute = self.compute
+
+        def run(x: Any, y: Any) -> Tensor:
+            if type(x) is not Tensor or type(y) is not Tensor:
+                x, y = self._pair(x, y)
+            a, b = x._value, y._value
+            if a.dtype is not b.dtype:
+                self._check_dtypes((x, y))
+            try:
+                output = Tensor(compute(a, b))
+            except (ValueError, TypeError) as error:
+                raise self._refused((x, y), {}, error) from None
+            if thread.active:
+                record(self, (x, y), _NO_ATTRIBUTES, output)
+            return output
+
+        return run
+
+    def pull_back(self, g: Any, z: Any, played: Record, reached: set[int], lift: Callable) -> list:
+        """Run the rules of those inputs of a record that are in ``reached``.
+
+        Args:
+            g: the adjoint of the output; a tuple of them if there are several.
+            z: the output.
+            lift: makes of a tensor what rules compute with.
+
+        Returns:
+            (position of the input, the input, what its rule gave), for each of them.
+        """
+        inputs, attributes, rules = played.inputs, played.attributes, self.rules
+        if attributes or self.variadic or len(rules) > 2:
+            values = [*map(lift, inputs)]
+            return [
+                (position, x, rule(g, z, *values, **attributes))
+                for position, x, rule in zip(count(), inputs, self.rules_for(played))
+                if rule and id(x) in reached
+            ]
+        if len(rules) == 1:  # one input and two again
+            (x,), (rule,) = inputs, rules
+            return [(0, x, rule(g, z, lift(x)))] if rule else []
+        (x, y), (by_x, by_y) = inputs, rules
+        a, b = lift(x), lift(y)
+        given = []
+        if by_x and id(x) in reached:
+            given.append((0, x, by_x(g, z, a, b)))
+        if by_y and id(y) in reached:
+            given.append((1, y, by_y(g, z, a, b)))
+        return given
+
+    def rules_for(self, record: Record) -> Sequence[Rule | None]:
         """The rule of each input of a record; a variadic row's single rule is told which it is."""
         if self.variadic:
             rule: Any = self.rules[0]
@@ -136,7 +181,7 @@ class Primitive:
             )
         return inputs, attributes
 
-    def _as_tensors(self, inputs: tuple) -> tuple[Tensor, ...]:
+    def _as_tensors(self, inputs: tuple) -> Any:
         """Whatever is not a tensor takes the dtype of the tensors beside it."""
         found = list(inputs)
         for i, x in enumerate(found):
@@ -152,6 +197,14 @@ class Primitive:
             if type(x) is not Tensor:
                 found[i] = Tensor(self._converted(x, dtype if i in alike else None))
         return tuple(found)
+
+    def _pair(self, x: Any, y: Any) -> tuple[Tensor, Tensor]:
+        """The same for two inputs of one dtype; a number beside a tensor is the commonest."""
+        if type(x) is Tensor and type(y) in _NUMBERS:
+            return x, Tensor(self._converted(y, x._value.dtype))
+        if type(y) is Tensor and type(x) in _NUMBERS:
+            return Tensor(self._converted(x, y._value.dtype)), y
+        return self._as_tensors((x, y))
 
     def _converted(self, value: Any, dtype: np.dtype | None) -> Any:
         try:
@@ -182,6 +235,7 @@ class Primitive:
 
 
 _PLAIN = {int, float, bool, np.ndarray, np.float32, np.float64}
+_NUMBERS = {int, float}
 
 
 def tensor_of(x: Any) -> Any:
@@ -216,88 +270,6 @@ def kernel(function: Callable) -> Callable:
         return first.__array_function__(dispatch, (type(first),), args, attributes)
 
     return dispatch
-
-
-class Lifted(np.lib.mixins.NDArrayOperatorsMixin):
-    """A tensor inside a rule while somebody records the backward pass.
-
-    It answers to operators, ufuncs and NumPy functions by running their rows, so each of them is
-    recorded. What has no row is an error, never a silent array.
-    """
-
-    __slots__ = ("tensor",)
-
-    def __init__(self, tensor: Tensor):
-        self.tensor = tensor
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.tensor._value.shape
-
-    @property
-    def ndim(self) -> int:
-        return self.tensor._value.ndim
-
-    @property
-    def size(self) -> int:
-        return self.tensor._value.size
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self.tensor._value.dtype
-
-    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
-        raise TypeError(
-            "a backward rule turned a lifted tensor into an array: its gradient would be lost. "
-            "Rules use operators, ufuncs, and functions that are rows of the table"
-        )
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method != "__call__":
-            return NotImplemented
-        return self._run(ufunc, inputs, kwargs)
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return self._run(func, args, kwargs)
-
-    @staticmethod
-    def _run(func: Callable, args: tuple, kwargs: dict) -> Any:
-        row = ROWS.get(func)
-        if row is None:
-            raise TypeError(f"a backward rule uses {func.__name__}, which has no row in the table")
-        inputs, attributes = bind(row, args, kwargs)
-        tensors = [x.tensor if type(x) is Lifted else x for x in inputs]
-        made = row(*Lifted._counted(row, tensors), **attributes)
-        return tuple(map(Lifted, made)) if type(made) is tuple else Lifted(made)
-
-    cast: Any = None
-    """The row that makes numbers of bools; the table puts it here."""
-
-    @staticmethod
-    def _counted(row: Primitive, tensors: list) -> list:
-        """In a rule a bool counts as 0 or 1 beside a number, as in NumPy: ``g * (x > 0)``."""
-        alike = row.alike or range(len(tensors))
-        dtypes = [tensors[i]._value.dtype for i in alike if type(tensors[i]) is Tensor]
-        number = next((dtype for dtype in dtypes if dtype.kind != "b"), None)
-        if number is None or all(dtype is number for dtype in dtypes):
-            return tensors
-        return [
-            Lifted.cast(t, dtype=number)
-            if i in alike and type(t) is Tensor and t._value.dtype.kind == "b"
-            else t
-            for i, t in enumerate(tensors)
-        ]
-
-
-def bind(row: Primitive, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-    """Split the arguments of a NumPy-style call into a row's inputs and its attributes."""
-    if row.variadic and args and isinstance(args[0], (list, tuple)):
-        inputs, rest = tuple(args[0]), args[1:]  # np.stack([a, b]), np.concatenate([a, b])
-    elif row.variadic:
-        inputs, rest = args, ()
-    else:
-        inputs, rest = args[: len(row.inputs)], args[len(row.inputs) :]
-    return inputs, {**dict(zip(row.attributes, rest, strict=False)), **kwargs}
 
 
 def _signature(rule: Rule | None, forward: Callable) -> tuple[tuple[str, ...], tuple[str, ...]]:

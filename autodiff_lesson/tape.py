@@ -1,37 +1,24 @@
-"""GradientTape: records what runs, and plays it backward.
-
-The backward pass in prose. Give the target the adjoint 1. Go through the records from the last to
-the first. A record whose output has an adjoint ``g`` hands ``g`` to its rules; each rule answers
-with a contribution to the adjoint of one input. If the input was broadcast on the way forward, the
-contribution is summed back to the input's shape. Contributions to the same tensor add up, and they
-are all there when the walk comes to the record that made that tensor, since everything that used
-it ran later. What remains at the sources are the gradients.
-
-Adjoints live in a dict of the one walk, not on the tensors: nothing has to be zeroed, and asking
-twice gives the same answer twice.
-"""
+"""GradientTape: records what runs, and is asked for gradients (`backward` makes them)."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
-from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from . import nest
-from .errors import InvalidArgumentError
+from .backward import Backward, BackwardStep, Contribution, seeded, value_of
 from .lines import here, place_of, user_frame
-from .ops.shape import reshape, stack, sum_to
-from .primitive import Lifted, tensor_of
+from .ops.shape import reshape, stack
+from .primitive import tensor_of
 from .recorder import LEFT, Record, Recorder, silence, thread
-from .tensor import Tensor, as_value
+from .tensor import Tensor
 
 _log = logging.getLogger("autodiff_lesson")
-_value_of = attrgetter("_value")
 
 
 class UnconnectedGradients(Enum):
@@ -39,30 +26,6 @@ class UnconnectedGradients(Enum):
 
     NONE = "none"
     ZERO = "zero"
-
-
-class Contribution(NamedTuple):
-    """What one rule gave to the adjoint of one input."""
-
-    position: int
-    """Which input of the record."""
-    tensor: Tensor
-    """That input."""
-    local: Any
-    """What the rule gave, in the shape of the output."""
-    value: Any
-    """The same, summed over the axes along which the input was broadcast."""
-    adjoint: Any
-    """The adjoint of the input once this is added to it."""
-
-
-class BackwardStep(NamedTuple):
-    """One record played backward: what arrived from above, and what each input got."""
-
-    record: Record
-    upstream: Any
-    """The adjoint of the output; a tuple of them (None for no gradient) if there are several."""
-    contributions: list[Contribution]
 
 
 class GradientTape(Recorder):
@@ -190,7 +153,7 @@ class GradientTape(Recorder):
         unconnected = _unconnected(unconnected_gradients)
         self._use()
         flat = nest.flatten(sources)
-        found = self._gradients(target, flat, output_gradients)
+        found = self._backward(flat).gradients(target, output_gradients)
         if unconnected is UnconnectedGradients.ZERO:
             found = [
                 Tensor(np.zeros(s.shape, s.dtype.dtype)) if g is None else g
@@ -214,13 +177,14 @@ class GradientTape(Recorder):
         unconnected = _unconnected(unconnected_gradients)
         self._use()
         target = tensor_of(target)
-        sources_flat = nest.flatten(sources)
-        seeds = np.eye(target._value.size, dtype=target._value.dtype)
-        rows = self._rows(target, sources_flat, seeds.reshape(-1, *target.shape))
+        flat = nest.flatten(sources)
         shape = tuple(target.shape)
+        seeds = np.eye(target._value.size, dtype=target._value.dtype).reshape(-1, *shape)
+        backward = self._backward(flat)
+        rows = [backward.gradients(target, Tensor(seed)) for seed in seeds]
         found = [
-            _stacked(row, 0, shape + tuple(s.shape), unconnected, target)
-            for row, s in zip(rows, sources_flat, strict=True)
+            _stacked([row[i] for row in rows], 0, shape + tuple(s.shape), unconnected, target)
+            for i, s in enumerate(flat)
         ]
         return nest.pack_sequence_as(sources, found)
 
@@ -253,9 +217,10 @@ class GradientTape(Recorder):
         size = int(np.prod(rest, dtype=int))
         seeds = np.eye(size, dtype=target._value.dtype).reshape(size, 1, *rest)
         seeds = np.broadcast_to(seeds, (size, batch, *rest))
-        (row,) = self._rows(target, [source], seeds)
+        backward = self._backward([source])
+        rows = [backward.gradients(target, Tensor(seed))[0] for seed in seeds]
         shape = (batch, *rest, *source_tensor.shape[1:])
-        return _stacked(row, 1, shape, unconnected, target)
+        return _stacked(rows, 1, shape, unconnected, target)
 
     @contextmanager
     def stop_recording(self) -> Iterator[None]:
@@ -292,8 +257,7 @@ class GradientTape(Recorder):
     @property
     def records(self) -> list[Record]:
         """The records that depend on something watched: what a gradient can flow through."""
-        live = self._reached([w for w, _ in self._watched.values()])
-        return [r for r in self._records if r.op.rules and any(id(t) in live for t in r.outputs)]
+        return self._backward([w for w, _ in self._watched.values()]).records
 
     def walk(
         self, target: Any, sources: Any, output_gradients: Any = None
@@ -307,11 +271,10 @@ class GradientTape(Recorder):
             if not recorder.is_tape:  # what a function records must not depend on these values
                 recorder.left(tensor_of(nest.flatten(target)[0]), "numpy")
         with silence():
-            adjoints = self._seeded(target, output_gradients, _value_of)
-        walk = self._walk(adjoints, self._reached(flat), self._keys(flat), _value_of)
+            steps = self._backward(flat).steps(seeded(target, output_gradients, value_of), value_of)
         while True:
             with silence():  # only while a step is made: between steps the caller's code runs
-                step = next(walk, None)
+                step = next(steps, None)
             if step is None:
                 return
             record, g, contributions = step
@@ -334,165 +297,32 @@ class GradientTape(Recorder):
             frame = user_frame(2)
             self._used_at = (frame.f_code, frame.f_lasti)
 
-    def _gradients(self, target: Any, sources: list, output_gradients: Any) -> list:
-        """The gradients of the target by each source, as tensors or None."""
-        for source in sources:
-            if not (isinstance(source, Tensor) or hasattr(source, "_read")):
-                raise TypeError(
-                    f"a source of gradient() is {source!r}: it must be a tensor or a variable that "
-                    "the tape watched"
-                )
-        # raw arrays when nobody listens, lifted tensors when the backward pass is recorded too
-        lift = Lifted if thread.active else _value_of
-        adjoints = self._seeded(target, output_gradients, lift)
-        own = [self._keys([source]) for source in sources]
-        self._play(adjoints, self._reached(sources), set().union(*own), lift)
-        return [_summed(adjoints, keys) for keys in own]
+    def _backward(self, sources: list) -> Backward:
+        """The recording made ready to be played backward to these sources."""
+        return Backward(self._records, [self._start(source) for source in sources])
 
-    def _rows(self, target: Tensor, sources: list, seeds: Any) -> list[list]:
-        """For each source, its gradient for each of the seeds."""
-        lift = Lifted if thread.active else _value_of
-        reached, keys = self._reached(sources), self._keys(sources)
-        own = [self._keys([s]) for s in sources]
-        rows: list[list] = [[] for _ in sources]
-        for seed in seeds:
-            adjoints = self._seeded(target, Tensor(seed), lift)
-            self._play(adjoints, reached, keys, lift)
-            for row, k in zip(rows, own, strict=True):
-                row.append(_summed(adjoints, k))
-        return rows
+    def _start(self, source: Any) -> tuple[int, tuple[int, ...]]:
+        """From which record on a source counts, and the ids under which its adjoints are kept.
 
-    def _play(self, *walk: Any) -> None:
-        """Walk to the end; whoever records the backward pass is told what each step was."""
-        listening = list(thread.active)
-        for recorder in listening:
-            recorder.begins("backward")
-        for step in self._walk(*walk):
-            for recorder in listening:
-                recorder.stepped(step)
-
-    def _keys(self, sources: Sequence) -> dict[int, None]:
-        """The ids under which adjoints of the sources are kept: a variable's are its reads'.
-
-        A dict for its order: adjoints of several reads are to be added in the same one always.
+        A variable's are the ids of the values that were read.
         """
-        keys: dict[int, None] = {}
-        for source in sources:
-            if type(source) is Tensor:
-                keys[id(source)] = None
-            else:
-                keys.update(dict.fromkeys(self._reads.get(id(source), ())))
-        return keys
-
-    def _reached(self, sources: Sequence) -> set[int]:
-        """The ids of all tensors that depend on a source from where it is watched.
-
-        One sweep over the records, forward. Only inputs in this set need their rule.
-        """
-        starts: dict[int, set[int]] = {}
-        watched = self._watched
-        for source in sources:
-            if id(source) in watched:
-                starts.setdefault(watched[id(source)][1], set()).update(self._keys([source]))
-            elif type(source) is Tensor and self._made_from_watched(source):
-                starts.setdefault(0, set()).add(id(source))
-        reached: set[int] = set()
-        begins = sorted(starts)
-        for begin, end in zip(begins, [*begins, len(self._records)][1:], strict=True):
-            reached |= starts[begin]
-            for record in self._records[begin:end]:
-                if record.op.rules:
-                    for tensor in record.inputs:
-                        if id(tensor) in reached:
-                            output = record.output
-                            if type(output) is tuple:
-                                reached.update(map(id, output))
-                            else:
-                                reached.add(id(output))
-                            break
-        return reached
-
-    def _made_from_watched(self, tensor: Tensor) -> bool:
-        """Whether a tensor in the middle was recorded as depending on something watched."""
-        return id(tensor) in self._reached([w for w, _ in self._watched.values()])
-
-    def _seeded(self, target: Any, output_gradients: Any, lift: Any) -> dict[int, Any]:
-        """The adjoints to start with: one for each target, or what the caller gives."""
-        targets = nest.flatten(target)
-        given = (
-            nest.flatten(output_gradients)
-            if output_gradients is not None
-            else [None] * len(targets)
-        )
-        if len(given) != len(targets):
-            raise ValueError(
-                f"output_gradients has {len(given)} tensors for {len(targets)} targets"
+        reads = self._reads.get(id(source))
+        if reads is not None:
+            ids: tuple[int, ...] = tuple(reads)
+        elif isinstance(source, Tensor):
+            ids = (id(source),)
+        elif hasattr(source, "_read"):
+            ids = ()
+        else:
+            raise TypeError(
+                f"a source of gradient() is {source!r}: it must be a tensor or a variable that "
+                "the tape watched"
             )
-        adjoints: dict[int, Any] = {}
-        for item, start in zip(targets, given, strict=True):
-            tensor = tensor_of(item)
-            if type(tensor) is not Tensor:
-                raise TypeError(
-                    f"the target of a gradient must be a tensor, not {item!r} of type "
-                    f"{type(item).__name__!r}: compute it with tf operations inside the `with`"
-                )
-            if tensor._value.dtype.kind != "f":
-                continue
-            seed = lift(_seed(tensor, start))
-            before = adjoints.get(id(tensor))
-            adjoints[id(tensor)] = seed if before is None else before + seed
-        return adjoints
-
-    def _walk(
-        self, adjoints: dict[int, Any], reached: set[int], keep: dict[int, None], lift: Any
-    ) -> Iterator[tuple]:
-        """The backward pass: see the head of this file. ``lift`` makes what rules compute with.
-
-        Yields the fields of a `BackwardStep` with those of its contributions, as plain tuples.
-        """
-        for record in reversed(self._records):
-            op, output = record.op, record.output
-            if not op.rules:
-                continue
-            if type(output) is tuple:
-                g: Any = tuple(adjoints.pop(id(part), None) for part in output)
-                if all(part is None for part in g):
-                    continue
-                adjoints.update((id(o), a) for o, a in zip(output, g, strict=True) if id(o) in keep)
-                if reached.isdisjoint(map(id, output)):  # it ran before its inputs were watched
-                    continue
-                # an output that no gradient came back to counts as one with the gradient 0
-                g = tuple(
-                    lift(Tensor(np.zeros_like(o._value))) if part is None else part
-                    for part, o in zip(g, output, strict=True)
-                )
-                z: Any = tuple(map(lift, output))
-            else:
-                g = adjoints.pop(id(output), None)
-                if g is None:
-                    continue
-                if id(output) in keep:
-                    adjoints[id(output)] = g
-                if id(output) not in reached:
-                    continue
-                z = lift(output)
-            inputs, attributes = record.inputs, record.attributes
-            values = [*map(lift, inputs)]
-            rules = op.rules if op.fixed else op.rules_for(record, g, lift)
-            contributions = []
-            for position, tensor in enumerate(inputs):
-                rule = rules[position]
-                if rule is None or id(tensor) not in reached:
-                    continue
-                local = rule(g, z, *values, **attributes)
-                shape = tensor._value.shape
-                value = local if local.shape == shape else sum_to(local, shape=shape)
-                before = adjoints.get(id(tensor))
-                total = value if before is None else before + value
-                adjoints[id(tensor)] = total
-                contributions.append((position, tensor, local, value, total))
-            if contributions:
-                yield record, g, contributions
+        if id(source) in self._watched:
+            return self._watched[id(source)][1], ids
+        # it may stand in the middle, made of something that is watched
+        derived = any(source is t for record in self.records for t in record.outputs)
+        return 0 if derived else len(self._records), ids
 
 
 class _Pause(Recorder):
@@ -508,33 +338,6 @@ class _Pause(Recorder):
             note(Record(stop, record.inputs, {}, record.output, record.code, record.instruction))
 
         self.append = cut_off
-
-
-def _seed(tensor: Tensor, given: Any) -> Tensor:
-    value = tensor._value
-    if given is None:
-        return Tensor(np.ones(value.shape, value.dtype) if value.ndim else value.dtype.type(1))
-    start = tensor_of(given)
-    if type(start) is not Tensor:
-        start = Tensor(as_value(start, value.dtype))
-    if start._value.shape != value.shape:
-        raise InvalidArgumentError(
-            f"output_gradients has shape {start.shape} for a target of shape {tensor.shape}: "
-            "they must be equal"
-        )
-    return start
-
-
-def _summed(adjoints: dict[int, Any], keys: dict[int, None]) -> Tensor | None:
-    """The adjoints under ``keys`` added up, as a tensor; None if there is none."""
-    total = None
-    for key in keys:
-        adjoint = adjoints.get(key)
-        if adjoint is not None:
-            total = adjoint if total is None else total + adjoint
-    if total is None:
-        return None
-    return total.tensor if type(total) is Lifted else Tensor(total)
 
 
 def _stacked(

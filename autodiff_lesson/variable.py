@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from .dtypes import DType, TensorShape, numpy_dtype
+from .ops import hang_operators
+from .ops.shape import contiguous
 from .recorder import LEFT, record, thread
 from .tensor import Reference, Tensor, as_value, value_text
 
@@ -105,8 +107,6 @@ class Variable:
                 "incompatible. Give a value of the variable's own shape"
             )
         if not source._value.flags.c_contiguous:
-            from .ops.shape import contiguous  # the operations stand on this floor
-
             source = contiguous(source)  # a variable always has its numbers in order in memory
         tensor = Tensor(source._value)
         if thread.active:
@@ -170,6 +170,9 @@ class Variable:
 
     def __deepcopy__(self, memo: dict) -> Variable:
         return Variable(self._tensor, trainable=self.trainable, name=self._name)
+
+
+hang_operators(Variable)
 
 
 class Module:

@@ -163,7 +163,7 @@ def _contribution(record: Record, i: int, g: tuple, z: tuple, symbols: list) -> 
         index = f"[{i}]" if len(record.inputs) > 1 else ""
         value = getattr(value, "_value", np.asarray(value))
         return Symbol(value, index, row=op, args=g)
-    rule = op.rules_for(record, g, None)[i]
+    rule = op.rules_for(record)[i]
     if rule is None:
         return None
     several = type(record.output) is tuple

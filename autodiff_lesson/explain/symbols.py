@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import ROWS, bind
+from ..lifted import bind
+from ..primitive import ROWS
 
 
 class Symbol(np.lib.mixins.NDArrayOperatorsMixin):

@@ -17,16 +17,16 @@ from typing import Any
 
 import numpy as np
 
+from ..lifted import Lifted
 from ..ops.elementwise import cast, clip_by_value
 from ..ops.reduce import clip_by_global_norm, clip_by_norm
-from ..primitive import Lifted, tensor_of
+from ..primitive import tensor_of
 from ..recorder import thread
 from ..tensor import Tensor, constant
 from ..variable import Variable
 from . import schedules as schedules
-from .names import resolve, snake_case
-
-_ONE = constant(1, np.int64)
+from .names import resolve
+from .schedules import LearningRateSchedule
 
 
 class Optimizer:
@@ -56,6 +56,7 @@ class Optimizer:
     """
 
     slots: dict[str, float] = {}  # noqa: RUF012  (replaced, never changed)
+    common: dict[str, float] = {}  # noqa: RUF012  (scalars that belong to no single variable)
 
     def __init__(
         self,
@@ -75,27 +76,22 @@ class Optimizer:
             )
         if any(value <= 0 for value in given.values()):
             raise ValueError(f"gradients are clipped to a positive number; received {given}")
-        self.clipnorm, self.clipvalue, self.global_clipnorm = clips.values()
-        self.weight_decay = weight_decay
-        self.name = name or snake_case(type(self).__name__)
-        self.built = False
-        self._places: dict[int, int] = {}
-        self._common: list[Variable] = []  # state that is not one variable's but the optimizer's
-        self._shared: dict[np.dtype, tuple[Tensor, ...]] = {}
-        self._iterations = Variable(0, trainable=False, dtype=np.int64, name="iteration")
-        self._variables = [self._iterations]
-        if callable(learning_rate):
-            self._learning_rate = learning_rate
-        elif isinstance(learning_rate, float):
-            self._learning_rate = Variable(
-                learning_rate, trainable=False, dtype=np.float32, name="learning_rate"
-            )
-            self._variables.append(self._learning_rate)
-        else:
+        if not (callable(learning_rate) or isinstance(learning_rate, float)):
             raise ValueError(
                 "Argument `learning_rate` should be float, a LearningRateSchedule, or a function "
                 f"without arguments. Received: {learning_rate!r}"
             )
+        self.clipnorm, self.clipvalue, self.global_clipnorm = clips.values()
+        self.weight_decay = weight_decay
+        self.name = name or type(self).__name__.lower()
+        self.built = False
+        self._places: dict[int, int] = {}
+        self._iterations = _state(0, np.int64, "iteration")
+        self._learning_rate = learning_rate
+        self._variables = [self._iterations]
+        if not callable(learning_rate):
+            self._learning_rate = _state(learning_rate, np.float32, "learning_rate")
+            self._variables.append(self._learning_rate)
 
     # What a user does with an optimizer
 
@@ -111,18 +107,18 @@ class Optimizer:
         Assign a float to change it at any time, or a schedule to follow it from now on.
         """
         rate = self._learning_rate
-        if isinstance(rate, schedules.LearningRateSchedule):
-            return rate(self._iterations)
-        return rate if isinstance(rate, Variable) else rate()
+        if type(rate) is Variable:
+            return rate
+        return rate(self._iterations) if isinstance(rate, LearningRateSchedule) else rate()
 
     @learning_rate.setter
     def learning_rate(self, rate: Any) -> None:
         now = self._learning_rate
-        if isinstance(now, Variable) and not callable(rate):
-            now.assign(cast(rate, now.dtype) if isinstance(rate, Tensor) else rate)
-        elif callable(rate):
+        if callable(rate):
             self._variables = [v for v in self._variables if v is not now]
             self._learning_rate = rate
+        elif isinstance(now, Variable):
+            now.assign(_in_dtype(rate, np.dtype(np.float32)))
         else:
             raise TypeError(
                 f"the learning rate follows {now!r}, so it cannot be set to {rate!r}. Make the "
@@ -138,12 +134,15 @@ class Optimizer:
         """Make the slots for these variables. `apply` does it by itself on its first call."""
         if self.built:
             return
-        self._trainable_variables = list(variables)
-        self._places = {id(v): i for i, v in enumerate(self._trainable_variables)}
-        self._state = [
+        self._trainable_variables = own = list(variables)
+        self._places = {id(v): i for i, v in enumerate(own)}
+        self._slots = [
             [self.add_variable_from_reference(v, name, start) for name, start in self.slots.items()]
-            for v in self._trainable_variables
+            for v in own
         ]
+        dtype = own[0].dtype.dtype if own else np.float32
+        self._common = [_state(start, dtype, name) for name, start in self.common.items()]
+        self._variables += self._common
         self.built = True
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
@@ -168,45 +167,42 @@ class Optimizer:
         gradients = list(grads)
         if not gradients:
             return
-        pairs = self._paired(gradients, self._known(gradients, trainable_variables))
-        changing = [*self._variables, *(variable for _, variable in pairs)]
-        before = [(variable, variable._tensor) for variable in changing]
+        variables = self._known(gradients, trainable_variables)
+        pairs = _paired(gradients, variables)
+        before = [(variable, variable._tensor) for variable in (*self._variables, *variables)]
         try:
             self._step(pairs)
         except BaseException:
             for variable, tensor in before:
                 variable._tensor = tensor
             raise
-        finally:
-            self._shared.clear()
 
     # What a rule is made of
 
-    rule: Callable[..., tuple]
+    def _no_rule(self, *args: Any) -> tuple:
+        raise NotImplementedError(
+            f"{type(self).__name__} needs a method rule(self, g, x, lr, *slots), or "
+            "update_step(self, gradient, variable, learning_rate)"
+        )
+
+    rule: Callable[..., tuple] = _no_rule
     """``rule(g, x, lr, *slots)`` gives ``(new x, *new slots)``: operators and NumPy functions."""
 
-    def prepare(self, lr: Any, t: Any, *common: Any) -> tuple:
-        """What a rule gets in place of ``lr``, worked out once in a step for all variables."""
-        return (lr,)
-
-    def begin_step(self) -> None:
-        """What is done once in a step, before the first variable; by default nothing."""
+    prepare: Callable[..., tuple] | None = None
+    """What is the same for all variables is worked out once in a step: ``prepare(lr, t, *common)``
+    gives what the rule gets in place of ``lr``, and then the new values of ``common``."""
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
         """Change one variable. The gradient and the rate come in the variable's dtype."""
-        if not hasattr(self, "rule"):
-            raise NotImplementedError(
-                f"{type(self).__name__} needs a method rule(self, g, x, lr, *slots), or "
-                "update_step(self, gradient, variable, learning_rate)"
-            )
-        slots = self.state(variable)
-        made = run(self.rule, gradient, variable, *self._prepared(learning_rate), *slots)
-        for changed, value in zip((variable, *slots), made, strict=True):
-            changed.assign(value)
+        changed = (variable, *self.state(variable))
+        rates = self._prepared(learning_rate)
+        made = run(self.rule, gradient, variable, *rates, *changed[1:])
+        for each, value in zip(changed, made, strict=True):
+            each.assign(value)
 
     def state(self, variable: Variable) -> list[Variable]:
         """The slots of a variable, in the order of ``slots``."""
-        return self._state[self._get_variable_index(variable)]
+        return self._slots[self._places[id(variable)]]
 
     def add_variable_from_reference(
         self, reference_variable: Variable, name: str = "var", initializer: Any = 0.0
@@ -214,11 +210,8 @@ class Optimizer:
         """A new variable to remember something in, of the shape and dtype of another."""
         start = 0.0 if initializer == "zeros" else initializer
         like = reference_variable._tensor._value
-        made = Variable(
-            np.full(like.shape, start, like.dtype),
-            trainable=False,
-            name=f"{reference_variable.name.split(':')[0]}_{name}",
-        )
+        full_name = f"{reference_variable.name.split(':')[0]}_{name}"
+        made = _state(np.full(like.shape, start, like.dtype), like.dtype, full_name)
         self._variables.append(made)
         return made
 
@@ -242,27 +235,29 @@ class Optimizer:
     def _step(self, pairs: list[tuple[Tensor, Variable]]) -> None:
         rate = self.learning_rate
         rates: dict[Any, Tensor] = {}
-        self.begin_step()
+        self._prepared_for: Tensor | None = None
+        self._after: list[Tensor] = []  # the new values of what is common
         for gradient, variable in self._clipped(pairs):
             dtype = variable._tensor._value.dtype
             if dtype not in rates:
                 rates[dtype] = _in_dtype(rate, dtype)
             if self.weight_decay:
-                (shrunk,) = run(self._decayed, variable, rates[dtype])
-                variable.assign(shrunk)
+                variable.assign(run(self._decayed, variable, rates[dtype])[0])
             self.update_step(gradient, variable, rates[dtype])
-        self._iterations.assign_add(_ONE)
+        for changed, value in zip(self._common, self._after):
+            changed.assign(_in_dtype(value, changed._tensor._value.dtype))
+        self._iterations.assign(run(_one_more, self._iterations)[0])
 
-    def _prepared(self, learning_rate: Tensor) -> tuple[Tensor, ...]:
-        dtype = learning_rate._value.dtype
-        if type(self).prepare is Optimizer.prepare:
-            return (learning_rate,)
-        if dtype not in self._shared:
-            common = [_in_dtype(v, dtype) for v in (self._iterations, *self._common)]
-            self._shared[dtype] = run(
-                lambda lr, n, *others: self.prepare(lr, n + 1, *others), learning_rate, *common
-            )
-        return self._shared[dtype]
+    def _prepared(self, lr: Tensor) -> Sequence[Tensor]:
+        if self.prepare is None:
+            return (lr,)
+        if lr is not self._prepared_for:
+            dtype = lr._value.dtype
+            t, *common = [_in_dtype(v, dtype) for v in (self._iterations, *self._common)]
+            made = run(self.prepare, lr, *run(_one_more, t), *common)
+            self._prepared_for, known = lr, len(made) - len(common)
+            self._rates, self._after = made[:known], made[known:]
+        return self._rates
 
     def _decayed(self, x: Any, lr: Any) -> tuple:
         return (x - x * self.weight_decay * lr,)
@@ -289,16 +284,13 @@ class Optimizer:
         own = self._trainable_variables if variables is None else list(variables)
         if len(own) != len(gradients):
             raise ValueError(f"there are {len(gradients)} gradients for {len(own)} variables")
-        for variable in own:
-            if not isinstance(variable, Variable):
-                raise ValueError(
-                    f"an optimizer changes variables, and this is none: {variable!r}. The order "
-                    "is gradients first: zip(gradients, variables)"
-                )
         if not self.built:
+            for variable in own:
+                _check_variable(variable)
             self.build(own)
         for variable in own:
             if id(variable) not in self._places:
+                _check_variable(variable)
                 raise ValueError(
                     f"Unknown variable: {variable!r}. This optimizer was built for "
                     f"{', '.join(v.name for v in self._trainable_variables)}. Make a new "
@@ -306,15 +298,62 @@ class Optimizer:
                 )
         return own
 
-    def _paired(
-        self, gradients: list[Any], variables: list[Variable]
-    ) -> list[tuple[Tensor, Variable]]:
-        """(gradient, variable) where there is a gradient, as a tensor of the variable's dtype."""
-        pairs = [
-            (_gradient(g, v), v) for g, v in zip(gradients, variables, strict=True) if g is not None
-        ]
-        if len(pairs) == len(gradients):
-            return pairs
+    def __repr__(self) -> str:
+        rate = self._learning_rate
+        shown = f"{rate._tensor._value:g}" if isinstance(rate, Variable) else repr(rate)
+        steps = self._iterations._tensor._value
+        return f"<{type(self).__name__}: learning_rate {shown}, {steps} steps made>"
+
+
+def run(rule: Callable[..., tuple], *tensors: Any) -> list[Tensor]:
+    """Apply a rule to tensors and variables; if somebody listens, operation by operation."""
+    if thread.active:
+        read = [t if type(t) is Tensor else t._read() for t in tensors]
+        return [made.tensor for made in rule(*map(Lifted, read))]
+    values = [t._value if type(t) is Tensor else t._tensor._value for t in tensors]
+    return [Tensor(made) for made in rule(*values)]
+
+
+def _one_more(n: Any) -> tuple:
+    return (n + 1,)
+
+
+def _state(start: Any, dtype: Any, name: str) -> Variable:
+    return Variable(start, trainable=False, dtype=dtype, name=name)
+
+
+def _in_dtype(x: Any, dtype: np.dtype) -> Tensor:
+    found = x if type(x) is Tensor else tensor_of(x)
+    if type(found) is not Tensor:
+        return constant(found, dtype)
+    if found._value.dtype is dtype:
+        return found
+    return cast(found, dtype) if thread.active else Tensor(found._value.astype(dtype))
+
+
+def _check_variable(variable: Any) -> None:
+    if not isinstance(variable, Variable):
+        raise ValueError(
+            f"an optimizer changes variables, and this is none: {variable!r}. The order "
+            "is gradients first: zip(gradients, variables)"
+        )
+
+
+def _paired(gradients: list[Any], variables: list[Variable]) -> list[tuple[Tensor, Variable]]:
+    """(gradient, variable) where there is a gradient, as a tensor of the variable's dtype."""
+    pairs = []
+    for gradient, variable in zip(gradients, variables, strict=True):
+        if gradient is None:
+            continue
+        now = variable._tensor._value
+        found = _in_dtype(gradient, now.dtype)
+        if found._value.shape != now.shape:
+            raise ValueError(
+                f"variable '{variable.name}' has shape {variable.shape}, its gradient "
+                f"{found.shape}. Are gradients and variables in the same order?"
+            )
+        pairs.append((found, variable))
+    if len(pairs) < len(gradients):
         missing = [v.name for g, v in zip(gradients, variables, strict=True) if g is None]
         why = (
             "The loss does not depend on them by differentiable steps recorded on the tape; "
@@ -327,40 +366,7 @@ class Optimizer:
             f"left as they are. {why}",
             stacklevel=3,
         )
-        return pairs
-
-    def __repr__(self) -> str:
-        rate = self._learning_rate
-        shown = f"{rate._tensor._value:g}" if isinstance(rate, Variable) else repr(rate)
-        steps = self._iterations._tensor._value
-        return f"<{type(self).__name__}: learning_rate {shown}, {steps} steps made>"
-
-
-def run(rule: Callable[..., tuple], *tensors: Any) -> tuple[Tensor, ...]:
-    """Apply a rule to tensors and variables; if somebody listens, operation by operation."""
-    read = [t if type(t) is Tensor else t._read() for t in tensors]
-    if thread.active:
-        return tuple([made.tensor for made in rule(*map(Lifted, read))])
-    return tuple([Tensor(made) for made in rule(*[t._value for t in read])])
-
-
-def _in_dtype(x: Any, dtype: np.dtype) -> Tensor:
-    found = tensor_of(x)
-    if type(found) is not Tensor:
-        return constant(found, dtype)
-    return found if found._value.dtype is dtype else cast(found, dtype)
-
-
-def _gradient(gradient: Any, variable: Variable) -> Tensor:
-    """A gradient as a tensor of its variable's dtype; its shape must be the variable's."""
-    now = variable._tensor._value
-    found = _in_dtype(gradient, now.dtype)
-    if found._value.shape != now.shape:
-        raise ValueError(
-            f"variable '{variable.name}' has shape {variable.shape}, its gradient {found.shape}. "
-            "Are gradients and variables in the same order?"
-        )
-    return found
+    return pairs
 
 
 class SGD(Optimizer):
@@ -424,11 +430,7 @@ class Adadelta(Optimizer):
     slots = {"accumulated_grad": 0.0, "accumulated_delta_var": 0.0}  # noqa: RUF012
 
     def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        rho: float = 0.95,
-        epsilon: float = 1e-7,
-        **kwargs: Any,
+        self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **kwargs: Any
     ):
         super().__init__(learning_rate, **kwargs)
         self.rho = rho
@@ -497,7 +499,7 @@ class Adam(Optimizer):
         names = ("momentum", "velocity", "velocity_hat") if amsgrad else ("momentum", "velocity")
         self.slots = dict.fromkeys(names, 0.0)
 
-    def prepare(self, lr: Any, t: Any, *common: Any) -> tuple:
+    def prepare(self, lr: Any, t: Any) -> tuple:
         return (lr * np.sqrt(1 - np.power(self.beta_2, t)) / (1 - np.power(self.beta_1, t)),)
 
     def rule(self, g: Any, x: Any, lr: Any, m: Any, v: Any, largest: Any = None) -> tuple:
@@ -529,6 +531,7 @@ class Nadam(Optimizer):
     """
 
     slots = {"momentum": 0.0, "velocity": 0.0}  # noqa: RUF012
+    common = {"u_product": 1.0}  # noqa: RUF012
 
     def __init__(
         self,
@@ -541,24 +544,11 @@ class Nadam(Optimizer):
         super().__init__(learning_rate, **kwargs)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
-    def build(self, variables: Iterable[Variable]) -> None:
-        if not self.built:
-            super().build(variables)
-            dtype = next((v.dtype for v in self._trainable_variables), np.float32)
-            self._common = [Variable(1.0, trainable=False, dtype=dtype, name="u_product")]
-            self._variables += self._common
-
-    def begin_step(self) -> None:
-        (product,) = self._common
-        steps = _in_dtype(self._iterations, product._tensor._value.dtype)
-        (after,) = run(lambda u, n: (u * self._u(n + 1),), product, steps)
-        product.assign(after)
-
-    def prepare(self, lr: Any, t: Any, *common: Any) -> tuple:
-        (product,) = common
+    def prepare(self, lr: Any, t: Any, product: Any) -> tuple:
         now, following = self._u(t), self._u(t + 1)
+        product = product * now
         of_mean = following / (1 - product * following)
-        return lr, of_mean, (1 - now) / (1 - product), 1 - np.power(self.beta_2, t)
+        return lr, of_mean, (1 - now) / (1 - product), 1 - np.power(self.beta_2, t), product
 
     def rule(
         self, g: Any, x: Any, lr: Any, of_m: Any, of_g: Any, of_v: Any, m: Any, v: Any

@@ -1,4 +1,4 @@
-"""The table of operations, by topic; and, at its end, the operators of Tensor and Variable."""
+"""The table of operations, by topic; and, at its end, the operators of Tensor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from ..errors import InvalidArgumentError
 from ..primitive import Primitive
 from ..tensor import Tensor
-from ..variable import Variable
 from . import arithmetic, create, elementwise, linalg, nn, random, reduce, shape
 
 __all__ = [
@@ -40,35 +39,25 @@ def _logical(row: Primitive, sign: str) -> Callable:
     return operator
 
 
-def _operators(cls: Any) -> None:
-    """Hang the operators on a class. A lambda each: what is found on the type is called fastest."""
-    add, subtract = arithmetic.add, arithmetic.subtract
-    multiply, divide = arithmetic.multiply, arithmetic.divide
-    cls.__add__ = lambda x, y: add(x, y)
-    cls.__radd__ = lambda y, x: add(x, y)
-    cls.__sub__ = lambda x, y: subtract(x, y)
-    cls.__rsub__ = lambda y, x: subtract(x, y)
-    cls.__mul__ = lambda x, y: multiply(x, y)
-    cls.__rmul__ = lambda y, x: multiply(x, y)
-    cls.__truediv__ = lambda x, y: divide(x, y)
-    cls.__rtruediv__ = lambda y, x: divide(x, y)
-    cls.__floordiv__ = lambda x, y: arithmetic.floordiv(x, y)
-    cls.__rfloordiv__ = lambda y, x: arithmetic.floordiv(x, y)
-    cls.__mod__ = lambda x, y: arithmetic.mod(x, y)
-    cls.__rmod__ = lambda y, x: arithmetic.mod(x, y)
-    cls.__pow__ = lambda x, y: arithmetic.pow(x, y)
-    cls.__rpow__ = lambda y, x: arithmetic.pow(x, y)
-    cls.__matmul__ = lambda x, y: linalg.matmul(x, y)
-    cls.__rmatmul__ = lambda y, x: linalg.matmul(x, y)
-    cls.__neg__ = lambda x: arithmetic.negative(x)
-    cls.__abs__ = lambda x: elementwise.abs(x)
-    cls.__lt__ = lambda x, y: arithmetic.less(x, y)
-    cls.__le__ = lambda x, y: arithmetic.less_equal(x, y)
-    cls.__gt__ = lambda x, y: arithmetic.greater(x, y)
-    cls.__ge__ = lambda x, y: arithmetic.greater_equal(x, y)
+def hang_operators(cls: Any) -> None:
+    """Give a class Python's operators; on each side of one may stand a number or an array too."""
+    cls.__add__, cls.__radd__ = _both_sides(arithmetic.add)
+    cls.__sub__, cls.__rsub__ = _both_sides(arithmetic.subtract)
+    cls.__mul__, cls.__rmul__ = _both_sides(arithmetic.multiply)
+    cls.__truediv__, cls.__rtruediv__ = _both_sides(arithmetic.divide)
+    cls.__floordiv__, cls.__rfloordiv__ = _both_sides(arithmetic.floordiv)
+    cls.__mod__, cls.__rmod__ = _both_sides(arithmetic.mod)
+    cls.__pow__, cls.__rpow__ = _both_sides(arithmetic.pow)
+    cls.__matmul__, cls.__rmatmul__ = _both_sides(linalg._matmul)
+    cls.__lt__ = arithmetic.less.of_two()
+    cls.__le__ = arithmetic.less_equal.of_two()
+    cls.__gt__ = arithmetic.greater.of_two()
+    cls.__ge__ = arithmetic.greater_equal.of_two()
     cls.__eq__ = lambda x, y: _equal(arithmetic.equal, x, y, False)
     cls.__ne__ = lambda x, y: _equal(arithmetic.not_equal, x, y, True)
     cls.__hash__ = None
+    cls.__neg__ = lambda x: arithmetic.negative(x)
+    cls.__abs__ = lambda x: elementwise.abs(x)
     cls.__and__ = _logical(arithmetic.logical_and, "&")
     cls.__or__ = _logical(arithmetic.logical_or, "|")
     cls.__invert__ = _logical(arithmetic.logical_not, "~")
@@ -76,9 +65,13 @@ def _operators(cls: Any) -> None:
     cls.__iter__ = _iterate
 
 
+def _both_sides(row: Primitive) -> tuple[Callable, Callable]:
+    run = row.of_two()
+    return run, lambda y, x: run(x, y)
+
+
 def _equal(row: Primitive, x: Any, y: Any, otherwise: bool) -> Any:
     return otherwise if y is None else row(x, y)
 
 
-_operators(Tensor)
-_operators(Variable)
+hang_operators(Tensor)

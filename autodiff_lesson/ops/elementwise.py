@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import as_dtype, numpy_dtype
-from ..primitive import Lifted, kernel, primitive, tensor_of
+from ..lifted import Lifted
+from ..primitive import kernel, primitive, tensor_of
 from ..recorder import left
 from ..tensor import Tensor, constant
 

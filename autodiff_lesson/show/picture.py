@@ -105,7 +105,7 @@ class Picture:
 
     def _add_nodes(self) -> None:
         sources = [t for s in self.sources for t in self._read_as(s)]
-        watched = {key for w, _ in self.tape._watched.values() for key in self.tape._keys([w])}
+        watched = {key for w, _ in self.tape._watched.values() for key in self.tape._start(w)[1]}
         for tensor in sources:
             self._node(tensor, "source")
         for k, record in enumerate(self.records):

@@ -7,7 +7,7 @@ import pytest
 from table import BY_NAME, TABLE, Case, all_cases, cases_of
 
 import autodiff_lesson as tf
-from autodiff_lesson.primitive import Lifted
+from autodiff_lesson.lifted import Lifted
 from autodiff_lesson.recorder import Recorder, thread
 
 EPSILON = 1e-5
