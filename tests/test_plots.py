@@ -2,17 +2,19 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.text import Text
 
 import autodiff_lesson as tf
 from autodiff_lesson import data, show
 from autodiff_lesson.keras import optimizers
-from autodiff_lesson.show import plots, surfaces
+from autodiff_lesson.show import palette, plots, surfaces
 
 matplotlib.use("Agg")
 
@@ -36,8 +38,8 @@ def drawn(ax):
 
 
 def texts(ax):
-    legend = ax.get_legend()
-    return [] if legend is None else [text.get_text() for text in legend.get_texts()]
+    """What stands at the ends of the lines."""
+    return [text.get_text() for text in ax.texts]
 
 
 # loss curves
@@ -104,7 +106,7 @@ def test_the_mean_of_an_epoch_stands_amid_its_batches():
 
 def test_a_loss_that_is_lost_is_named():
     ax = show.loss_curves({"a": [1.0, np.inf, np.nan], "b": [1.0, 0.5, 0.2]})
-    assert texts(ax) == ["a: inf from epoch 2 on", "b"]
+    assert texts(ax) == ["a\ninf from epoch 2 on", "b"]
 
 
 def test_log_scale():
@@ -285,13 +287,13 @@ def test_a_path_is_drawn_as_it_was_walked():
 def test_a_path_that_diverges_is_cut_at_the_edge():
     path = by_hand(0.55, 10)  # y turns over and grows by 1.2 a step: 1.5, -1.8, 2.16
     map_ax, loss_ax = show.trajectories(surfaces.bowl, {"fast": path})
-    label = "fast: off the map at step 2"
-    x, y = drawn(map_ax)[label]
+    x, y = drawn(map_ax)["fast"]
     assert (len(x), y[-1]) == (3, 2.0)
     share = (2.0 - path[1, 1]) / (path[2, 1] - path[1, 1])
     assert x[-1] == pytest.approx(path[1, 0] + share * (path[2, 0] - path[1, 0]))
-    assert len(drawn(loss_ax)[label][1]) == 2
-    assert label in texts(loss_ax) and label in map_ax.get_label()
+    assert len(drawn(loss_ax)["fast"][1]) == 2
+    assert texts(loss_ax) == ["fast\noff at step 2"]
+    assert "fast: off the map at step 2" in map_ax.get_label()
 
 
 def test_a_path_that_comes_back_is_not_cut():
@@ -331,6 +333,44 @@ def test_optimizers_are_named_by_their_class():
     assert texts(pair[1]) == ["SGD", "Adam"]
 
 
+# looks
+
+
+def light(colour):
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+def test_lines_stand_out_from_their_ground():
+    for look in palette.LOOKS.values():
+        for colour, ground in (
+            (look.light, "#f7f8fa"),
+            (look.light, "#fff"),
+            (look.dark, "#16181d"),
+        ):
+            low, high = sorted([light(colour), light(ground.ljust(7, "f"))])
+            assert (high + 0.05) / (low + 0.05) >= 3, (look, ground)
+    assert len({(look.light, look.dash, look.marker) for look in palette.LOOKS.values()}) == 9
+
+
+def test_an_optimizer_has_the_same_look_everywhere():
+    runs = {
+        "heavy": optimizers.SGD(0.1, momentum=0.9),
+        "NAG": [(0, 0)],
+        "plain": optimizers.SGD(0.1),
+        "again": optimizers.SGD(0.2),
+        "Adam": optimizers.Adam(0.1),
+    }
+    assert palette.looks_of(runs) == ["Momentum", "NAG", "SGD", "RMSprop", "Adam"]
+    pair = show.trajectories(surfaces.bowl, {"x": optimizers.Adam(0.1), "NAG": [(1, 1)]}, steps=2)
+    colours = {line.get_label(): line.get_color() for line in pair[1].get_lines()}
+    assert colours["x"] == palette.LOOKS["Adam"].light
+    assert colours["NAG"] == palette.LOOKS["NAG"].light
+    race = show.race(surfaces.bowl, {"x": optimizers.Adam(0.1)}, steps=2, live=False)
+    assert list(palette.LOOKS)[race.data["looks"][0]] == "Adam"
+
+
 # style
 
 
@@ -345,9 +385,17 @@ def test_no_text_is_smaller_than_ten_points():
             assert not text.get_text() or text.get_fontsize() >= 10, text
 
 
+def test_names_at_the_ends_do_not_cover_each_other():
+    ax = show.loss_curves({name: [2.0, 1.0 + k / 1e3] for k, name in enumerate("abcdefgh")})
+    ax.figure.canvas.draw()
+    boxes = sorted(map(Text.get_window_extent, ax.texts), key=lambda box: box.y0)
+    assert all(low.y1 < high.y0 + 2 for low, high in pairwise(boxes))
+    assert boxes[-1].y1 <= ax.figure.bbox.y1 and boxes[0].x1 <= ax.figure.bbox.x1
+
+
 def test_matplotlib_waits_until_it_is_needed():
     code = (
-        "import sys, autodiff_lesson.show.plots, autodiff_lesson.show.surfaces\n"
+        "import sys, autodiff_lesson.show.races, autodiff_lesson.show.surfaces\n"
         "assert not {'matplotlib', 'ipywidgets', 'IPython'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

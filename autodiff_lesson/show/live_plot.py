@@ -6,13 +6,14 @@ import base64
 import io
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from ..keras.callbacks import Callback
-from .plots import PAPER, loss_curves
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from .paper import put_on_card
+from .plots import loss_curves
 
 
 class LivePlot(Callback):
@@ -42,13 +43,11 @@ class LivePlot(Callback):
     @property
     def figure(self) -> Figure:
         """The picture of what was reported so far, as a Matplotlib figure."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
         if self._figure is None:
             size = (6.4 * len(self.metrics), 4.0)
-            self._figure = Figure(size, dpi=100, facecolor=PAPER, layout="constrained")
+            self._figure = Figure(size, dpi=100)
             FigureCanvasAgg(self._figure)
+            put_on_card(self._figure)
             self._figure.subplots(1, len(self.metrics))
         for ax, metric in zip(self._figure.axes, self.metrics):
             ax.clear()
@@ -72,7 +71,7 @@ class LivePlot(Callback):
 
     def _png(self) -> bytes:
         buffer = io.BytesIO()
-        self.figure.savefig(buffer, format="png", facecolor=PAPER)
+        self.figure.savefig(buffer, format="png")
         return buffer.getvalue()
 
 

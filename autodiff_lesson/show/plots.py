@@ -1,35 +1,26 @@
 """Loss curves, surfaces and the paths that optimizers take on them, drawn with Matplotlib.
 
 Every function returns the axes it drew on, and draws on yours if you pass `ax=`. The axes' label
-says in words and numbers what is drawn; axes made here print it at the end of a cell. Matplotlib
-loads at the first picture.
+says in words and numbers what is drawn; axes made here print it at the end of a cell.
 """
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 
 from ..tensor import constant
+from .palette import BACKWARD, FORWARD, LOOKS, Look, looks_of
+from .paper import DIM, INK, PAPER, SMALL, name_ends, new_axes, new_pair, style
 from .surfaces import Point, Range, descend
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-# Blue and orange are those of the forward and backward pass. No two of the first seven come close
-# to each other under any of the three kinds of colour blindness.
-COLOURS = (
-    "#2563a8", "#b4460f", "#41b3d9", "#8b3fe0", "#a3a82e", "#d97790", "#1f2430", "#7a5a3a",
-)  # fmt: skip
-INK, DIM, LINE = "#1f2430", "#59616e", "#d7dbe3"
-PAPER = "#ffffff"  # its own background: the colours are chosen for it, in a dark theme too
-LAND = ("#f7f9fc", "#b9c6d6")  # low ground, high ground
-SMALL, NORMAL = 10.5, 11.5  # points
+LAND = LinearSegmentedColormap.from_list("land", ("#ffffff", "#b9c6d6"))  # low ground, high ground
 
 
 # ---- loss curves
@@ -63,30 +54,39 @@ def loss_curves(
     singles = {} if batches is None else {n: r[metric] for n, r in _runs(batches, metric).items()}
     if set(singles) - set(runs):
         raise ValueError("loss_curves: give batches in the form of the history: {name: list}")
-    ax = _new_axes("loss_curves") if ax is None else ax
-    one, facts = len(runs) == 1, []
-    for (name, run), colour in zip(runs.items(), _colours()):
+    ax = new_axes("loss_curves", 4.2) if ax is None else ax
+    one, facts, ends = len(runs) == 1, [], []
+
+    def draw(values: np.ndarray, colour: str, dash: str, name: str) -> None:
+        _draw_curve(ax, values, colour, dash, name)
+        lost = np.flatnonzero(~np.isfinite(values))
+        end = lost[0] if lost.size else len(values)  # a line just ends, which is easily overlooked
+        name += f"\n{values[end]} from {x_label} {end + 1} on" if lost.size else ""
+        ends.append((name, (end, values[max(end - 1, 0)]), colour))
+
+    for (name, run), look in zip(runs.items(), looks_of(runs)):
+        colour = FORWARD if one else LOOKS[look].light
         values = run[metric]
         label = f"{name} training".strip() if one else name
         if name in singles:
-            _draw_batches(ax, singles[name], len(values), colour, name)
-            label += f", mean of the {x_label}"
-        _draw_curve(ax, values, colour, "-", label, x_label)
+            end = _draw_batches(ax, singles[name], len(values), colour)
+            ends.append((f"{name} each batch".strip(), end, colour))
+            label += f",\nmean of the {x_label}"
+        draw(values, colour, "-", label)
         fact = f"{name or metric} {_ends(values)}"
         if f"val_{metric}" in run:
             validation = run[f"val_{metric}"]
-            second = COLOURS[1] if one else colour
-            _draw_curve(ax, validation, second, "--", f"{name} validation".strip(), x_label)
+            draw(validation, BACKWARD if one else colour, "--", f"{name} validation".strip())
             fact += f", val_{metric} {_ends(validation)}"
         facts.append(fact)
     count = max(len(run[metric]) for run in runs.values())
-    _style(ax, x_label, metric)
+    style(ax, x_label, metric)
     ax.locator_params(axis="x", integer=True)
     ax.set_xlim(0.5, count + 0.5)
     if log:
         ax.set_yscale("log")
-    if len(ax.get_lines()) > 1:
-        _legend(ax)
+    if len(ends) > 1 or singles:
+        name_ends(ax, ends)
     ax.set_label(f"{'; '.join(facts)}; {count} {x_label}{'s' * (count != 1)}")
     return ax
 
@@ -125,20 +125,15 @@ def _run(history: Any, metric: str) -> dict[str, np.ndarray]:
     return run
 
 
-def _draw_curve(
-    ax: Axes, values: np.ndarray, colour: str, dash: str, label: str, x_label: str
-) -> None:
-    lost = np.flatnonzero(~np.isfinite(values))
-    if lost.size:  # a line just ends there, which is easily overlooked
-        label = f"{label}: {values[lost[0]]} from {x_label} {lost[0] + 1} on"
+def _draw_curve(ax: Axes, values: np.ndarray, colour: str, dash: str, name: str) -> None:
     dots = "o" if len(values) <= 40 else None
     ax.plot(
-        np.arange(1, len(values) + 1), values, dash, color=colour, label=label, lw=2, marker=dots,
-        ms=4.5, zorder=3,
+        np.arange(1, len(values) + 1), values, dash, color=colour, label=name.replace("\n", " "),
+        lw=2, marker=dots, ms=4.5, zorder=3,
     )  # fmt: skip
 
 
-def _draw_batches(ax: Axes, values: np.ndarray, epochs: int, colour: str, name: str) -> None:
+def _draw_batches(ax: Axes, values: np.ndarray, epochs: int, colour: str) -> tuple[float, float]:
     each, rest = divmod(len(values), epochs)
     if rest or not each:
         raise ValueError(
@@ -146,8 +141,8 @@ def _draw_batches(ax: Axes, values: np.ndarray, epochs: int, colour: str, name: 
         )
     # An epoch takes the interval of width 1 around its number, so its mean stands amid its batches.
     x = 0.5 + (np.arange(len(values)) + 0.5) / each
-    label = f"{name} each batch".strip()
-    ax.plot(x, values, color=colour, alpha=0.35, lw=1, label=label, zorder=2)
+    ax.plot(x, values, color=colour, alpha=0.35, lw=1, label="each batch", zorder=2)
+    return x[-1], values[-1]
 
 
 def _ends(values: np.ndarray) -> str:
@@ -187,7 +182,10 @@ def surface(
         the steepest way down is at right angles to the contours.
     """
     x_range, y_range = _frame(f, x_range, y_range)
-    ax = _new_axes(f"surface {_name_of(f)}".strip(), _shape(x_range, y_range)) if ax is None else ax
+    if ax is None:
+        shape = _shape(x_range, y_range)
+        height = 4.8 if shape is None else np.clip(5.4 * shape + 1.0, 3.4, 5.4)
+        ax = new_axes(f"surface {_name_of(f)}".strip(), height, 6.4)
     _label_contours(ax, _draw_map(f, x_range, y_range, levels, n, ax))
     return ax
 
@@ -203,13 +201,13 @@ def _draw_map(
         _spaced(ground.compressed(), levels) if isinstance(levels, int) else np.array(levels, float)
     )
     edges = np.append(at, np.inf) if at[-1] < ground.max() else at
-    ax.contourf(x, y, ground, edges, colors=_shades(len(edges) - 1), zorder=0)
+    ax.contourf(x, y, ground, edges, colors=LAND(np.linspace(0, 1, len(edges) - 1)), zorder=0)
     lines = ax.contour(
         x, y, ground, at[1:], colors="#8d9bab", linewidths=0.8, linestyles="solid", zorder=1
     )
     for a, b in getattr(f, "minima", ()):
         ax.plot(a, b, "+", color=INK, ms=17, mew=1.5, zorder=2)
-    _style(ax, *_argument_names(f), grid=False)
+    style(ax, *_argument_names(f), grid=False)
     ax.set(xlim=x_range, ylim=y_range, title=_name_of(f))
     if _shape(x_range, y_range):
         ax.set_aspect("equal")
@@ -278,13 +276,6 @@ def _label_contours(ax: Axes, lines: Any) -> None:
     ax.clabel(lines, lines.levels[1::3], fontsize=SMALL, fmt=text, colors=DIM)
 
 
-def _shades(count: int) -> list[tuple[float, ...]]:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    ramp = LinearSegmentedColormap.from_list("land", LAND)
-    return [ramp(share) for share in np.linspace(0, 1, count)]
-
-
 def _shape(x_range: Range, y_range: Range) -> float | None:
     """Height over width of a map with one scale, or None where x and y are too unlike for that."""
     ratio = (y_range[1] - y_range[0]) / (x_range[1] - x_range[0])
@@ -335,8 +326,8 @@ def trajectories(
     Returns:
         The axes of the map and of the losses, or the one that you gave.
 
-    A path that leaves the map and does not come back is cut at the edge, with a cross there, and
-    the legend says at which step.
+    A path that leaves the map and does not come back is cut at the edge, with a cross there; at
+    which step is said beside its losses. An optimizer has the same colour in all pictures.
     """
     x_range, y_range = _frame(f, x_range, y_range)
     if not isinstance(runs, Mapping):
@@ -347,39 +338,53 @@ def trajectories(
         else _path(name, one)
         for name, one in runs.items()
     }
-    axes = (
-        _new_pair(f"trajectories on {_name_of(f) or 'f'}", _shape(x_range, y_range))
-        if ax is None
-        else ax
-    )
-    map_ax, loss_ax = axes if np.iterable(axes) else (axes, None)
+    if ax is None:
+        ax = _new_pair(f"trajectories on {_name_of(f) or 'f'}", _shape(x_range, y_range))
+    map_ax, loss_ax = ax if np.iterable(ax) else (ax, None)
     _draw_map(f, x_range, y_range, levels, 161, map_ax)
     longest = max(map(len, paths.values())) - 1
     every = _round_number(longest / 10) if every is None else every
-    facts = []
-    for (name, path), colour in zip(paths.items(), _colours()):
+    facts, ends = [], []
+    for (name, path), kind in zip(paths.items(), looks_of(runs)):
+        look = LOOKS[kind]
         seen, left = _cut(path, x_range, y_range)
         losses = heights(f, *path[:left].T)
-        label = name if left is None else f"{name}: off the map at step {left}"
-        facts.append(f"{name} {_number(losses[-1])}" if left is None else label)
-        _draw_path(map_ax, seen, colour, label, every, cut=left is not None)
+        fact = (
+            f"{name} {_number(losses[-1])}"
+            if left is None
+            else f"{name}: off the map at step {left}"
+        )
+        facts.append(fact)
+        _draw_path(map_ax, seen, look, name, every, cut=left is not None)
+        end = seen[-1]
         if loss_ax is not None:
-            loss_ax.plot(losses, color=colour, lw=2, label=label)
-            _draw_end(loss_ax, (len(losses) - 1, losses[-1]), colour, cut=left is not None)
+            end = len(losses) - 1, losses[-1]
+            loss_ax.plot(losses, color=look.light, ls=_dashes(look), lw=2, label=name)
+            _draw_end(loss_ax, end, look, cut=left is not None)
+        ends.append((name if left is None else f"{name}\noff at step {left}", end, look.light))
     map_ax.set_label(f"{'; '.join(facts)}; {longest} step{'s' * (longest != 1)}")
-    if loss_ax is None:
-        _legend(map_ax)
-        return axes
-    loss_ax.set_label(map_ax.get_label())
-    height = f"{_name_of(f) or 'f'}({', '.join(_argument_names(f))})"
-    _style(loss_ax, f"step (on the map: a dot every {every})", height)
-    loss_ax.locator_params(axis="x", integer=True)
-    low, high = loss_ax.dataLim.intervaly
+    if loss_ax is not None:
+        loss_ax.set_label(map_ax.get_label())
+        height = f"{_name_of(f) or 'f'}({', '.join(_argument_names(f))})"
+        _finish_losses(loss_ax, f"step (a dot every {every})", height)
+    name_ends(map_ax if loss_ax is None else loss_ax, ends)
+    return ax
+
+
+def _new_pair(drawn_by: str, shape: float | None) -> tuple[Axes, Axes]:
+    if shape is None or shape > 0.8:
+        return new_pair(drawn_by, 4.6, 1, 2, width_ratios=(5, 3))
+    map_height = 6.2 * shape  # a wide map has the whole width, and the losses below it
+    return new_pair(drawn_by, map_height + 3.6, 2, 1, height_ratios=(map_height, 2.1))
+
+
+def _finish_losses(ax: Axes, x_label: str, y_label: str) -> None:
+    style(ax, x_label, y_label)
+    ax.locator_params(axis="x", integer=True)
+    low, high = ax.dataLim.intervaly
     if low > 0 and high > 20 * low:
-        loss_ax.set_yscale("log")
-        loss_ax.set_ylim(bottom=max(low / 2, high * 1e-9))  # what lies below is rounding
-    _legend(loss_ax)
-    return axes
+        ax.set_yscale("log")
+        ax.set_ylim(bottom=max(low / 2, high * 1e-9))  # what lies below is rounding
 
 
 def _path(name: str, points: Any) -> np.ndarray:
@@ -420,18 +425,22 @@ def _cut(path: np.ndarray, x_range: Range, y_range: Range) -> tuple[np.ndarray, 
     return np.vstack([path[:left], here + share * (there - here)]), left
 
 
-def _draw_path(ax: Axes, path: np.ndarray, colour: str, label: str, every: int, cut: bool) -> None:
+def _draw_path(ax: Axes, path: np.ndarray, look: Look, name: str, every: int, cut: bool) -> None:
     ax.plot(
-        *path.T, "-o", color=colour, lw=2, ms=4, markevery=every, label=label,
-        zorder=2.9 if cut else 3,
+        *path.T, marker=look.marker, color=look.light, ls=_dashes(look), lw=2, ms=6, mec=PAPER,
+        mew=0.6, markevery=every, label=name, zorder=2.9 if cut else 3,
     )  # fmt: skip
     ax.plot(*path[0], "o", ms=10, mfc=PAPER, mec=INK, mew=1.6, zorder=4)
-    _draw_end(ax, path[-1], colour, cut).set_clip_on(False)  # a cross sits on the very edge
+    _draw_end(ax, path[-1], look, cut).set_clip_on(False)  # a cross sits on the very edge
 
 
-def _draw_end(ax: Axes, point: Any, colour: str, cut: bool) -> Any:
-    mark = "X" if cut else "o"
-    return ax.plot(*point, mark, ms=10, color=colour, mec=PAPER, mew=1.2, zorder=5)[0]
+def _draw_end(ax: Axes, point: Any, look: Look, cut: bool) -> Any:
+    mark = "X" if cut else look.marker
+    return ax.plot(*point, mark, ms=10, color=look.light, mec=PAPER, mew=1.2, zorder=5)[0]
+
+
+def _dashes(look: Look) -> Any:
+    return (0, look.dash) if look.dash else "-"
 
 
 def _round_number(at_least: float) -> int:
@@ -440,80 +449,3 @@ def _round_number(at_least: float) -> int:
     while size * 5 < at_least:
         size *= 10
     return next(k * size for k in (1, 2, 5) if k * size >= at_least)
-
-
-# ---- style
-
-
-class _Pair(tuple):
-    """Two axes that print what is drawn on the first of them."""
-
-    def __repr__(self) -> str:
-        return repr(self[0])
-
-
-@functools.cache
-def _axes_class() -> type:
-    from matplotlib.axes import Axes
-
-    class Drawn(Axes):
-        """Axes that print what is drawn on them."""
-
-        drawn_by = "axes"
-
-        def __repr__(self) -> str:
-            return f"<{self.drawn_by}: {self.get_label()}>"
-
-    return Drawn
-
-
-def new_axes(drawn_by: str, size: tuple[float, float]) -> Axes:
-    """Axes in a figure of their own, of a size in inches, that print who drew what on them."""
-    import matplotlib.pyplot as plt
-
-    figure = plt.figure(figsize=size, facecolor=PAPER, layout="constrained")
-    ax: Any = figure.add_subplot(axes_class=_axes_class())
-    ax.drawn_by = drawn_by
-    return ax
-
-
-def _new_axes(drawn_by: str, shape: float | None = None) -> Axes:
-    return new_axes(drawn_by, (6.4, 4.2 if shape is None else _tall(5.4 * shape)))
-
-
-def _new_pair(drawn_by: str, shape: float | None) -> tuple[Axes, Axes]:
-    import matplotlib.pyplot as plt
-
-    size = (11.0, 4.6 if shape is None else _tall(5.2 * shape))
-    _, pair = plt.subplots(
-        1, 2, figsize=size, layout="constrained", width_ratios=(5, 4), facecolor=PAPER,
-        subplot_kw={"axes_class": _axes_class()},
-    )  # fmt: skip
-    pair[0].drawn_by, pair[1].drawn_by = drawn_by, "losses"
-    return _Pair(pair)
-
-
-def _tall(map_height: float) -> float:
-    return min(max(map_height + 1.0, 3.4), 5.4)  # with title and labels
-
-
-def _colours() -> Iterator[str]:
-    while True:
-        yield from COLOURS
-
-
-def _style(ax: Axes, x_label: str, y_label: str, grid: bool = True) -> None:
-    ax.set_facecolor(PAPER)
-    ax.set_xlabel(x_label, fontsize=NORMAL, color=INK)
-    ax.set_ylabel(y_label, fontsize=NORMAL, color=INK)
-    ax.title.set(fontsize=NORMAL + 1, color=INK)
-    ax.tick_params(which="both", labelsize=SMALL, labelcolor=INK, color=LINE)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.spines[["bottom", "left"]].set_color(LINE)
-    ax.set_axisbelow(True)
-    if grid:
-        ax.grid(color=LINE, lw=0.7)
-
-
-def _legend(ax: Axes) -> None:
-    ax.legend(fontsize=SMALL, labelcolor=INK, facecolor=PAPER, edgecolor="none", framealpha=0.85)

@@ -16,8 +16,9 @@ from ..recorder import silence
 from ..tape import GradientTape
 from ..tensor import constant
 from ..variable import Variable
-from .hosting import COLOURS, Explorer, rounded, still
+from .hosting import Explorer, rounded, still
 from .hosting import live as with_kernel
+from .palette import LOOKS, looks_of
 from .surfaces import Point
 
 LAND = 72, 54  # heights sent of a surface, along x and y
@@ -128,6 +129,7 @@ class Race:
         return {
             "title": f"A race on {self.name}",
             "names": list(self.optimizers),
+            "looks": [list(LOOKS).index(look) for look in looks_of(self.optimizers)],
             "base": [_rate(o) for o in self.optimizers.values()],
             "x": list(self.x),
             "y": list(self.y),
@@ -144,7 +146,7 @@ class Race:
             fact.append(
                 f"{name} diverged at step {run['out']}"
                 if run["out"] is not None
-                else f"{name} {end:.3g} after {self.steps} steps"
+                else f"{name} {0.0 if abs(end) < 1e-6 else end:.3g} after {self.steps} steps"
             )
         said = f"race on {self.name} from ({x:g}, {y:g}): {'; '.join(fact)}"
         lines = [
@@ -300,8 +302,8 @@ def _by_name(optimizers: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
     for name, o in named.items():
         if not isinstance(o, rules.Optimizer):
             raise TypeError(f"race: {name} is {o!r:.60}, not one of keras.optimizers")
-    if not 1 <= len(named) <= len(COLOURS):
-        raise ValueError(f"race: 1 to {len(COLOURS)} optimizers; got {len(named)}")
+    if not 1 <= len(named) <= len(LOOKS):
+        raise ValueError(f"race: 1 to {len(LOOKS)} optimizers; got {len(named)}")
     return named
 
 
