@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any
 
-from ..lines import expression_at, name_of, user_frame
+from ..lines import Expression, expression_at, name_of, user_frame
 from ..recorder import Record
 from ..tensor import Tensor
 
@@ -20,9 +20,9 @@ def names(tape: Any, frame: FrameType | None = None) -> dict[int, str]:
 
     The name is, in this order: the one it was assigned to on its line (``u = x * x``), its
     ``name=`` or its variable's, the one it has in the caller's frame, the one it is used under
-    (in a function that has returned), or else v1, v2, ... A name that is given to several
-    tensors is numbered: u₁, u₂, ...; what a loop started from is u₀. A number that was written
-    into the expression is that number.
+    (in a function that has returned), or else v1, v2, ... (beside a v of the user's: t1, t2, ...).
+    A name that is given to several tensors is numbered: u₁, u₂, ...; what a loop started from is
+    u₀. A number that was written into the expression is that number.
 
     Args:
         tape: a tape, or records.
@@ -40,21 +40,19 @@ def names(tape: Any, frame: FrameType | None = None) -> dict[int, str]:
     made = {id(t) for r in records for t in r.outputs}
     order = _in_order(tape, records)
     found: dict[int, str] = {}
-    for source in (
-        _assigned(records),
-        _given(tape, records),
-        _in_frame(frame or user_frame(2)),
-        _used_as(records),
+    for tensor, name in itertools.chain(
+        _assigned(records), _given(tape, records), _in_frame(frame or user_frame(2)), _used(records)
     ):
-        for tensor, name in source:
-            if name and id(tensor) in order:
-                found.setdefault(id(tensor), name)
+        if name and id(tensor) in order:
+            found.setdefault(id(tensor), name)
     bases: dict[str, list[int]] = {}
     for key in order:
         if key in found:
             bases.setdefault(found[key], []).append(key)
     named = {key: name for base, keys in bases.items() for key, name in _numbered(base, keys, made)}
-    fresh = (f"v{i}" for i in itertools.count(1) if f"v{i}" not in bases)
+    stems = {base.rstrip("0123456789") for base in bases}
+    letter = next(c for c in ("v", "t", "tensor") if c not in stems)  # v3 is not the third v
+    fresh = (f"{letter}{i}" for i in itertools.count(1))
     return {key: named[key] if key in named else next(fresh) for key in order}
 
 
@@ -89,22 +87,37 @@ def is_number(name: str) -> bool:
 
 
 # ---------------------------------------------------------------- where names come from
+def _runs(records: list[Record]) -> Iterator[tuple[list[Record], Expression]]:
+    """The records that one expression made, pass after pass of a loop, and the expression."""
+    for _, run in itertools.groupby(records, lambda r: (r.code, r.instruction)):
+        group = [r for r in run if r.outputs]
+        found = expression_at(group[0].code, group[0].instruction) if group else None
+        if found is not None:
+            yield group, found
+
+
 def _assigned(records: list[Record]) -> Iterator[tuple[Tensor, str]]:
     """The target of the assignment whose right side a record computed as a whole."""
-    for _, run in itertools.groupby(records, lambda r: (r.code, r.instruction)):
-        group = [r for r in run if r.op.rules or r.outputs]
-        expression = expression_at(group[0].code, group[0].instruction) if group else None
-        if expression is None or not expression.targets:
-            continue
-        size = _period([r.op.name for r in group]) if expression.repeats else len(group)
+    for group, expression in _runs(records):
+        size = _period(group) if expression.repeats else len(group)
         for last in group[size - 1 :: size]:
-            targets = expression.targets
-            if len(targets) == 1 == len(last.outputs) or len(targets) == len(last.outputs) > 1:
-                yield from zip(last.outputs, targets, strict=True)
+            if len(last.outputs) == len(expression.targets):
+                yield from zip(last.outputs, expression.targets, strict=True)
 
 
-def _period(ops: list[str]) -> int:
+def _used(records: list[Record]) -> Iterator[tuple[Tensor, str]]:
+    """The operands as they stand in the source: ``a`` in ``return a * 2.0``, and the 2.0."""
+    for group, expression in _runs(records):
+        operands = list(_operands(expression.node)) if _period(group) == 1 else []
+        for record in group:
+            if len(operands) == len(record.inputs):
+                pairs = zip(record.inputs, operands, strict=True)
+                yield from ((t, _spelled(node, t)) for t, node in pairs)
+
+
+def _period(group: list[Record]) -> int:
     """After how many ops a run in a loop begins again: sin, sin, sin is three passes of one."""
+    ops = [r.op.name for r in group]
     sizes = range(1, len(ops) + 1)
     return next(n for n in sizes if len(ops) % n == 0 and ops == ops[:n] * (len(ops) // n))
 
@@ -112,11 +125,8 @@ def _period(ops: list[str]) -> int:
 def _given(tape: Any, records: list[Record]) -> Iterator[tuple[Tensor, str]]:
     """``name=`` of a tensor or a variable."""
     for record in records:
-        for tensor in (*record.inputs, *record.outputs):
-            if tensor._name:
-                yield tensor, tensor._name
-        variable = record.attributes.get("variable")
-        if variable is not None:
+        yield from ((t, t._name or "") for t in (*record.inputs, *record.outputs))
+        if variable := record.attributes.get("variable"):
             yield from ((t, variable_name(variable)) for t in record.outputs)
     watched = getattr(tape, "_watched", {})
     for key, reads in getattr(tape, "_reads", {}).items():
@@ -130,6 +140,13 @@ def variable_name(variable: Any) -> str:
     return "" if name == type(variable).__name__ else name
 
 
+def name_in(frame: FrameType, item: Any) -> str:
+    """What the user calls something in a frame, else the name of a variable; '' without either."""
+    scopes = (frame.f_locals, frame.f_globals)
+    found = (n for scope in scopes for n, x in scope.items() if x is item and n[0] != "_")
+    return next(found, "") or (variable_name(item) if hasattr(item, "_read") else "")
+
+
 def _in_frame(frame: FrameType) -> Iterator[tuple[Tensor, str]]:
     """Local names, then global ones; not those that begin with ``_``, nor IPython's ``Out``.
 
@@ -137,25 +154,15 @@ def _in_frame(frame: FrameType) -> Iterator[tuple[Tensor, str]]:
     """
     for scope in (frame.f_locals, frame.f_globals):
         for name, value in list(scope.items()):
-            if name.startswith("_") or name == "Out":
-                continue
             tensor = getattr(value, "_tensor", value)  # a variable holds one
-            if type(tensor) is Tensor:
+            if type(tensor) is Tensor and not name.startswith("_"):
                 yield tensor, name if tensor is value else variable_name(value) or name
 
 
-def _used_as(records: list[Record]) -> Iterator[tuple[Tensor, str]]:
-    """The operands as they stand in the source: ``a`` in ``return a * 2.0``, and the 2.0."""
-    for _, run in itertools.groupby(records, lambda r: (r.code, r.instruction)):
-        group = list(run)
-        expression = expression_at(group[0].code, group[0].instruction)
-        if expression is None or _period([r.op.name for r in group]) != 1:
-            continue
-        operands = list(_operands(expression.node))
-        for record in group:
-            if len(operands) == len(record.inputs):
-                pairs = zip(record.inputs, operands, strict=True)
-                yield from ((t, _spelled(node, t)) for t, node in pairs)
+def in_line(record: Record) -> str:
+    """The user's line on which a record was made, and where that is."""
+    place = record.place
+    return f"`{place.text}` ({place})" if place.text else str(place)
 
 
 def _operands(node: ast.AST) -> Iterable[ast.AST]:
