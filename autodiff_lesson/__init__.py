@@ -11,6 +11,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from . import tracebacks as _tracebacks
+
 # the numbers
 from . import config, errors, linalg, math, nest, nn, random
 # how gradients are made
@@ -42,7 +44,7 @@ from .ops.reduce import (
 )
 from .ops.shape import (
     boolean_mask, broadcast_to, concat, expand_dims, gather, meshgrid, one_hot, pad, rank, repeat,
-    reshape, shape, size, slice, split, squeeze, stack, tile, transpose, unstack,
+    reshape, shape, size, split, squeeze, stack, tile, transpose, unstack,
 )
 from .printing import print
 from .tape import GradientTape, UnconnectedGradients
@@ -53,6 +55,8 @@ newaxis = None
 __version__ = "0.1.0"
 
 _LATER = {"data", "explain", "keras", "show"}
+
+_tracebacks.install()
 
 
 def __getattr__(name: str) -> Any:

@@ -11,29 +11,24 @@ from ..primitive import tensor_of
 from ..tensor import Tensor, constant
 from .arithmetic import add, multiply
 from .elementwise import cast
-from .shape import broadcast_to, whole
-
-
-def _lengths(shape: Any) -> tuple:
-    lengths = whole(shape)
-    return (lengths,) if isinstance(lengths, int) else lengths
+from .shape import broadcast_to, lengths, packed
 
 
 def zeros(shape: Any, dtype: Any = np.float32, name: str | None = None) -> Tensor:
     """Zeros of a shape."""
-    return constant(np.zeros(_lengths(shape), numpy_dtype(dtype)), name=name)
+    return constant(np.zeros(lengths(shape), numpy_dtype(dtype)), name=name)
 
 
 def ones(shape: Any, dtype: Any = np.float32, name: str | None = None) -> Tensor:
     """Ones of a shape."""
-    return constant(np.ones(_lengths(shape), numpy_dtype(dtype)), name=name)
+    return constant(np.ones(lengths(shape), numpy_dtype(dtype)), name=name)
 
 
 def fill(dims: Any, value: Any, name: str | None = None) -> Tensor:
     """One value everywhere; a gradient flows back to a value that is a tensor."""
     if isinstance(tensor_of(value), Tensor):
-        return broadcast_to(value, _lengths(dims))
-    return constant(value, shape=_lengths(dims), name=name)
+        return broadcast_to(value, lengths(dims))
+    return constant(value, shape=lengths(dims), name=name)
 
 
 def zeros_like(input: Any, dtype: Any = None, name: str | None = None) -> Tensor:
@@ -84,16 +79,12 @@ def convert_to_tensor(
     value: Any, dtype: Any = None, dtype_hint: Any = None, name: str | None = None
 ) -> Tensor:
     """A tensor for whatever stands for one; a tensor itself comes back unchanged."""
-    found = tensor_of(value)
-    if type(found) is Tensor:
-        if dtype is not None and found._value.dtype != numpy_dtype(dtype):
-            raise ValueError(
-                f"Tensor conversion requested dtype {numpy_dtype(dtype).name} for Tensor with "
-                f"dtype {found.dtype.name}: write tf.cast"
-            )
-        return found
-    if isinstance(found, (list, tuple)) and any(isinstance(tensor_of(t), Tensor) for t in found):
-        from .shape import stack
-
-        return stack(found)
-    return constant(found, dtype, name=name)
+    found = packed(tensor_of(value))
+    if type(found) is not Tensor:
+        return constant(found, dtype, name=name)
+    if dtype not in (None, found.dtype):
+        raise ValueError(
+            f"Tensor conversion requested dtype {numpy_dtype(dtype).name} for Tensor with "
+            f"dtype {found.dtype.name}: write tf.cast"
+        )
+    return found

@@ -10,12 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import kernel, primitive, tensor_of
-from ..tensor import Tensor, constant
+from ..primitive import kernel, primitive
+from ..tensor import Tensor
 from .arithmetic import add, divide, greater, maximum, multiply, subtract
 from .create import ones
 from .elementwise import abs, cast, cast_kernel, exp, log, sqrt, square, stop_gradient, where
-from .shape import along, broadcast_kernel, reshape, slice_kernel, stack, transpose, unstack, whole
+from .shape import (
+    along,
+    as_tensor,
+    broadcast_kernel,
+    reshape,
+    slice_kernel,
+    transpose,
+    unstack,
+    whole,
+)
 
 
 @kernel
@@ -65,7 +74,7 @@ def spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 def kept(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """``g`` with the reduced axes as axes of length 1."""
-    if keepdims or not x.ndim:
+    if keepdims or axis is None:  # a scalar spreads over any shape as it is
         return g
     axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
     gone = {a % x.ndim for a in axes}
@@ -119,38 +128,38 @@ def reduce_sum(
 ) -> Tensor:
     """The sum over ``axis`` (one, several, or all), in the tensor's dtype.
 
-    >>> reduce_sum(constant([[1.0, 2.0], [3.0, 4.0]]), axis=0).numpy()
+    >>> reduce_sum([[1.0, 2.0], [3.0, 4.0]], axis=0).numpy()
     array([4., 6.], dtype=float32)
     """
-    return _sum(_joined(input_tensor), axis=whole(axis), keepdims=keepdims)
+    return _sum(as_tensor(input_tensor), axis=whole(axis), keepdims=keepdims)
 
 
 def reduce_mean(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
     """The mean over ``axis``, in the tensor's dtype: the mean of ints is an int."""
-    return _mean(_joined(input_tensor), axis=whole(axis), keepdims=keepdims)
+    return _mean(as_tensor(input_tensor), axis=whole(axis), keepdims=keepdims)
 
 
 def reduce_max(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
     """The largest number over ``axis``. Numbers that tie for it share the gradient."""
-    return _max(_joined(input_tensor), axis=whole(axis), keepdims=keepdims)
+    return _max(as_tensor(input_tensor), axis=whole(axis), keepdims=keepdims)
 
 
 def reduce_min(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
     """The smallest number over ``axis``. Numbers that tie for it share the gradient."""
-    return _min(_joined(input_tensor), axis=whole(axis), keepdims=keepdims)
+    return _min(as_tensor(input_tensor), axis=whole(axis), keepdims=keepdims)
 
 
 def reduce_prod(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
     """The product over ``axis``, multiplied one slice after the other, so zeros are no trouble."""
-    x = _joined(input_tensor)
+    x = as_tensor(input_tensor)
     axes = whole(axis)
     axes = tuple(range(x.ndim)) if axes is None else (axes,) if isinstance(axes, int) else axes
     gone = sorted(a % x.ndim for a in axes) if x.ndim else []
@@ -170,14 +179,14 @@ def reduce_any(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
     """Whether any is true."""
-    return _any(_joined(input_tensor), axis=whole(axis), keepdims=keepdims)
+    return _any(as_tensor(input_tensor), axis=whole(axis), keepdims=keepdims)
 
 
 def reduce_all(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
     """Whether all are true."""
-    return _all(_joined(input_tensor), axis=whole(axis), keepdims=keepdims)
+    return _all(as_tensor(input_tensor), axis=whole(axis), keepdims=keepdims)
 
 
 def reduce_std(
@@ -191,13 +200,13 @@ def reduce_variance(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
     """The mean of the squared distances to the mean."""
-    x = _joined(input_tensor)
+    x = as_tensor(input_tensor)
     return reduce_mean(square(subtract(x, reduce_mean(x, axis, True))), axis, keepdims)
 
 
 def cumsum(x: Any, axis: int = 0, name: str | None = None) -> Tensor:
     """The running sum along ``axis``."""
-    return _cumsum(_joined(x), axis=whole(axis))
+    return _cumsum(as_tensor(x), axis=whole(axis))
 
 
 def argmax(input: Any, axis: int | None = None, output_type: Any = np.int64, name: Any = None):
@@ -224,7 +233,7 @@ def norm(
     tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: Any = None, name: Any = None
 ) -> Tensor:
     """The length of a vector: ``ord`` 'euclidean' (2), 1 or infinity. Its slope at 0 is nan."""
-    x = _joined(tensor)
+    x = as_tensor(tensor)
     if ord in ("euclidean", "fro", 2):
         return sqrt(reduce_sum(square(x), axis, bool(keepdims)))
     if ord == 1:
@@ -236,7 +245,7 @@ def norm(
 
 def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Tensor:
     """Scale down to ``clip_norm`` what is longer than that."""
-    x = _joined(t)
+    x = as_tensor(t)
     total = reduce_sum(square(x), axes, True)
     safe = where(greater(total, 0.0), total, 1.0)
     length = where(greater(total, 0.0), sqrt(safe), total)
@@ -265,15 +274,7 @@ def reduce_logsumexp(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
     """log(sum(exp(x))), with the largest number taken out so that exp stays finite."""
-    x = _joined(input_tensor)
+    x = as_tensor(input_tensor)
     top = stop_gradient(reduce_max(x, axis, True))
     total = add(log(reduce_sum(exp(subtract(x, top)), axis, True)), top)
     return total if keepdims else reshape(total, reduce_max(x, axis).shape)
-
-
-def _joined(x: Any) -> Tensor:
-    """A tensor; a list of tensors is stacked, so that it stays connected."""
-    found = tensor_of(x)
-    if isinstance(found, (list, tuple)) and any(isinstance(tensor_of(t), Tensor) for t in found):
-        return stack(found)
-    return found if type(found) is Tensor else constant(found)

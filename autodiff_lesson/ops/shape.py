@@ -6,7 +6,7 @@ The legend of every rule: g the upstream gradient, z the output, then the inputs
 
 from __future__ import annotations
 
-import builtins
+import functools
 import math
 from typing import Any
 
@@ -25,12 +25,17 @@ def sum_to(g: Any, *, shape: tuple) -> Any:
     extra = g.ndim - len(shape)
     if extra == 1 and g.shape[1:] == shape and g.ndim == 2:
         # a bias: a product with ones takes a quarter of the time of sum(axis=0)
-        return np.dot(np.ones(g.shape[0], g.dtype), g)
+        return np.dot(_ones(g.shape[0], g.dtype), g)
     axes = tuple(range(extra)) + tuple(
         i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1
     )
     # not g.sum(): a warning of overflow would come from NumPy's own file, past our filter
     return np.add.reduce(g, axis=axes).reshape(shape) if axes else g.reshape(shape)
+
+
+@functools.lru_cache(maxsize=64)
+def _ones(length: int, dtype: np.dtype) -> np.ndarray:
+    return np.ones(length, dtype)
 
 
 @kernel
@@ -84,7 +89,7 @@ def gather_kernel(x: Any, indices: Any, *, axis: int) -> Any:
 def scatter_add(g: Any, indices: Any, *, axis: int, shape: tuple) -> Any:
     """Zeros of ``shape`` with the slices of ``g`` added where ``indices`` say."""
     out = np.zeros(shape, g.dtype)
-    where = (builtins.slice(None),) * axis + (indices,)
+    where = (slice(None),) * axis + (indices,)
     np.add.at(out, where, g)
     return out
 
@@ -157,19 +162,19 @@ def inverse(axes: tuple | None, ndim: int) -> tuple:
 def along(axis: int, position: Any) -> tuple:
     """The key of one slice along ``axis``."""
     if axis < 0:
-        return (..., position) + (builtins.slice(None),) * (-axis - 1)
-    return (builtins.slice(None),) * axis + (position,)
+        return (..., position) + (slice(None),) * (-axis - 1)
+    return (slice(None),) * axis + (position,)
 
 
 def part(xs: tuple, position: int, axis: int) -> tuple:
     """The key of one of the arrays that were joined along ``axis``."""
     start = sum(x.shape[axis] for x in xs[:position])
-    return along(axis, builtins.slice(start, start + xs[position].shape[axis]))
+    return along(axis, slice(start, start + xs[position].shape[axis]))
 
 
 def inner(paddings: tuple, shape: tuple) -> tuple:
     """The key of what was padded."""
-    return tuple(builtins.slice(p[0], p[0] + n) for p, n in zip(paddings, shape, strict=True))
+    return tuple(slice(p[0], p[0] + n) for p, n in zip(paddings, shape, strict=True))
 
 
 def _repeats(key: Any) -> bool:
@@ -196,16 +201,30 @@ def whole(value: Any) -> Any:
     return int(array) if not array.ndim else tuple(int(v) for v in array)
 
 
-def _tensor(x: Any) -> Tensor:
-    found = tensor_of(x)
+def lengths(shape: Any) -> tuple:
+    """A shape as a user may write it: a list, a tensor, or the length of the only axis."""
+    found = whole(shape)
+    return (found,) if isinstance(found, int) else found
+
+
+def as_tensor(x: Any) -> Tensor:
+    """The tensor that ``x`` stands for; a list that holds tensors stays connected to them."""
+    found = packed(tensor_of(x))
     return found if type(found) is Tensor else constant(found)
+
+
+def packed(x: Any) -> Any:
+    """Lists that hold tensors, stacked; whatever else, as it is."""
+    if isinstance(x, (list, tuple)):
+        items = [packed(item) for item in x]
+        return _stack(*items, axis=0) if any(type(tensor_of(t)) is Tensor for t in items) else x
+    return x
 
 
 # ---------------------------------------------------------------- the functions users call
 def reshape(tensor: Any, shape: Any, name: str | None = None) -> Tensor:
     """The same numbers in another shape; one length may be -1."""
-    shape = whole(shape)
-    return _reshape(tensor, shape=(shape,) if isinstance(shape, int) else shape)
+    return _reshape(as_tensor(tensor), shape=lengths(shape))
 
 
 def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Tensor:
@@ -220,7 +239,7 @@ def transpose(a: Any, perm: Any = None, name: str | None = None) -> Tensor:
 
 def expand_dims(input: Any, axis: int, name: str | None = None) -> Tensor:
     """Put a new axis of length 1 at ``axis``."""
-    x = _tensor(input)
+    x = as_tensor(input)
     axis = whole(axis)
     at = axis if axis >= 0 else axis + x.ndim + 1
     if not 0 <= at <= x.ndim:
@@ -230,7 +249,7 @@ def expand_dims(input: Any, axis: int, name: str | None = None) -> Tensor:
 
 def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Tensor:
     """Leave out axes of length 1: all of them, or those named."""
-    x = _tensor(input)
+    x = as_tensor(input)
     axis = whole(axis)
     axes = (axis,) if isinstance(axis, int) else axis
     if axes is None or axes == ():
@@ -254,12 +273,12 @@ def concat(values: Any, axis: int, name: str | None = None) -> Tensor:
 
 def stack(values: Any, axis: int = 0, name: str | None = None) -> Tensor:
     """Join tensors of one shape along a new axis."""
-    return _stack(*values, axis=whole(axis))
+    return _stack(*map(packed, values), axis=whole(axis))
 
 
 def unstack(value: Any, num: int | None = None, axis: int = 0, name: str | None = None) -> list:
     """The slices along an axis, as a list of tensors."""
-    x = _tensor(value)
+    x = as_tensor(value)
     if not x.ndim:
         raise InvalidArgumentError("unstack needs at least one axis; this is a scalar")
     if num is not None and num != x.shape[axis]:
@@ -272,7 +291,7 @@ def unstack(value: Any, num: int | None = None, axis: int = 0, name: str | None 
 
 def split(value: Any, num_or_size_splits: Any, axis: int = 0, name: str | None = None) -> list:
     """Cut along an axis into equal parts, or into parts of the given lengths."""
-    x = _tensor(value)
+    x = as_tensor(value)
     sizes = whole(num_or_size_splits)
     length = x.shape[axis]
     if isinstance(sizes, int):
@@ -282,15 +301,12 @@ def split(value: Any, num_or_size_splits: Any, axis: int = 0, name: str | None =
     if sum(sizes) != length:
         raise InvalidArgumentError(f"split: the parts {sizes} do not add up to {length}")
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    return [
-        _slice(x, key=along(axis, builtins.slice(s, s + n)))
-        for s, n in zip(starts, sizes, strict=True)
-    ]
+    return [_slice(x, key=along(axis, slice(s, s + n))) for s, n in zip(starts, sizes, strict=True)]
 
 
 def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
     """Repeat the whole tensor along each axis."""
-    x, times = _tensor(input), whole(multiples)
+    x, times = as_tensor(input), whole(multiples)
     if len(times) != x.ndim:
         raise InvalidArgumentError(
             f"tile: {len(times)} multiples {times} for a tensor of shape {x.shape}"
@@ -303,7 +319,7 @@ def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
 
 def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None = None) -> Tensor:
     """Repeat each element (or each slice along ``axis``) in place."""
-    x = _tensor(input) if axis is not None else reshape(input, (-1,))
+    x = as_tensor(input) if axis is not None else reshape(input, (-1,))
     axis = axis or 0
     counts = whole(repeats)
     return gather(x, np.repeat(np.arange(x.shape[axis]), counts), axis=axis)
@@ -339,7 +355,7 @@ def gather(
     """
     if batch_dims:
         raise InvalidArgumentError("gather: batch_dims is not built; use a mask with tf.one_hot")
-    x = _tensor(params)
+    x = as_tensor(params)
     axis = whole(axis) or 0
     return _gather(x, _indices(indices), axis=axis % max(x.ndim, 1))
 
@@ -384,14 +400,6 @@ def meshgrid(*args: Any, indexing: str = "xy", name: str | None = None) -> list[
     ]
 
 
-def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tensor:
-    """The part that begins at ``begin`` and has ``size`` (-1: up to the end)."""
-    pairs = zip(whole(begin), whole(size), strict=True)
-    return _slice(
-        input_, key=tuple(builtins.slice(b, None if n == -1 else b + n) for b, n in pairs)
-    )
-
-
 def getitem(x: Any, key: Any) -> Tensor:
     """``x[key]``: whole numbers, slices, ``...``, ``tf.newaxis``, a tensor or array of bools."""
     return _slice(x, key=_plain_key(key))
@@ -400,8 +408,8 @@ def getitem(x: Any, key: Any) -> Tensor:
 def _plain_key(key: Any) -> Any:
     if isinstance(key, tuple):
         return tuple(_plain_key(k) for k in key)
-    if isinstance(key, builtins.slice):
-        return builtins.slice(whole(key.start), whole(key.stop), whole(key.step))
+    if isinstance(key, slice):
+        return slice(whole(key.start), whole(key.stop), whole(key.step))
     found = tensor_of(key)
     if type(found) is Tensor:
         found = found.numpy()
@@ -417,14 +425,14 @@ def boolean_mask(tensor: Any, mask: Any, name: str | None = None) -> Tensor:
 
 def size(input: Any, out_type: Any = np.int32, name: str | None = None) -> Tensor:
     """How many numbers, as an int32 scalar."""
-    return constant(math.prod(_tensor(input).shape), out_type)
+    return constant(math.prod(as_tensor(input).shape), out_type)
 
 
 def shape(input: Any, out_type: Any = np.int32, name: str | None = None) -> Tensor:
     """The shape, as an int32 vector."""
-    return constant(list(_tensor(input).shape), out_type)
+    return constant(list(as_tensor(input).shape), out_type)
 
 
 def rank(input: Any, name: str | None = None) -> Tensor:
     """How many axes, as an int32 scalar."""
-    return constant(_tensor(input).ndim, np.int32)
+    return constant(as_tensor(input).ndim, np.int32)
