@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -50,7 +49,9 @@ class InputLayer(Layer):
         name: str | None = None,
     ):  # fmt: skip
         super().__init__(name=name)
-        self.batch_shape = (batch_size, *_lengths("shape", shape))
+        if shape is None or isinstance(shape, int):
+            raise ValueError(f"Input needs the lengths of one example: shape=({shape or 3},)")
+        self.batch_shape = (batch_size, *shape)
         self._symbol = KerasTensor(self.batch_shape, dtype or "float32", self.name)
         self._symbol.source = self
         self.built = True
@@ -84,19 +85,14 @@ def Input(
     return InputLayer(shape, batch_size, dtype, name).output
 
 
-class Dense(Layer):
-    """``activation(inputs @ kernel + bias)``: every output depends on every input.
+class _Affine(Layer):
+    """What Dense and Conv2D share: ``activation(product(inputs, kernel) + bias)``."""
 
-    Takes (batch, ..., n) to (batch, ..., units). The kernel has shape (n, units).
-
-    Args:
-        units: how many outputs.
-        activation: a function or its name; none for a linear layer.
-    """
+    _ndim = 2  # how many axes the input has, at least
 
     def __init__(
         self,
-        units: int,
+        outputs: tuple[str, int],
         activation: Any = None,
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
@@ -106,8 +102,9 @@ class Dense(Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.units = _positive("units", units)
-        self.activation = _activation(activation)
+        self._outputs = _positive(*outputs)
+        found = activations.get(activation)  # what does nothing is not called
+        self.activation = None if found is activations.linear else found
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -115,32 +112,61 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.bias: Variable | None = None
 
+    def _kernel_shape(self, channels: int) -> tuple[int, ...]:
+        return (channels, self._outputs)
+
+    def _product(self, inputs: Any) -> Any:
+        return matmul(inputs, self.kernel)
+
     def build(self, input_shape: Any) -> None:
-        _at_least(self, 2, input_shape)
-        self._inputs = _known(self, input_shape, -1)
+        _check_input(self, input_shape, self._ndim)
+        if input_shape[-1] is None:
+            raise ValueError(
+                f"The last dimension of the inputs to layer {self.name!r} must be known. It is "
+                f"None: the input shape is {input_shape}"
+            )
+        self._channels = int(input_shape[-1])
         self.kernel = self.add_weight(
-            (self._inputs, self.units), self.kernel_initializer, name="kernel",
+            self._kernel_shape(self._channels), self.kernel_initializer, name="kernel",
             regularizer=self.kernel_regularizer,
         )  # fmt: skip
         if self.use_bias:
             self.bias = self.add_weight(
-                (self.units,), self.bias_initializer, name="bias",
+                (self._outputs,), self.bias_initializer, name="bias",
                 regularizer=self.bias_regularizer,
             )  # fmt: skip
 
     def call(self, inputs: Any) -> Any:
         shape = inputs._value.shape
-        if shape[-1:] != (self._inputs,) or len(shape) < 2:
-            _refuse_length(self, 2, shape, self._inputs)
+        if len(shape) < self._ndim or shape[-1] != self._channels:
+            _check_input(self, shape, self._ndim, self._channels)
         if inputs._value.dtype is not self._numpy_dtype:
             inputs = cast(inputs, self._numpy_dtype)
-        outputs = matmul(inputs, self.kernel)
+        outputs = self._product(inputs)
         if self.bias is not None:
             outputs = add(outputs, self.bias)
         return outputs if self.activation is None else self.activation(outputs)
 
 
-class Conv2D(Layer):
+class Dense(_Affine):
+    """``activation(inputs @ kernel + bias)``: every output depends on every input.
+
+    Takes (batch, ..., n) to (batch, ..., units). The kernel has shape (n, units).
+
+    Args:
+        units: how many outputs.
+        activation: a function or its name; none for a linear layer.
+        use_bias: whether something is added.
+        kwargs: ``kernel_initializer="glorot_uniform"``, ``bias_initializer="zeros"``,
+            ``kernel_regularizer``, ``bias_regularizer``, and those of `Layer`.
+    """
+
+    def __init__(self, units: int, activation: Any = None, use_bias: bool = True, **kwargs: Any):
+        super().__init__(("units", units), activation, use_bias, **kwargs)
+        self.units = self._outputs
+
+
+class Conv2D(_Affine):
     """Slide ``filters`` small windows over images: (batch, h, w, channels) to (..., filters).
 
     The kernel has shape (height, width, channels, filters).
@@ -150,7 +176,10 @@ class Conv2D(Layer):
         kernel_size: the window, n or (height, width).
         strides: how far it moves from one place to the next.
         padding: ``"valid"``: only where the window fits; ``"same"``: with zeros around the image.
+        kwargs: those of `Dense`, such as ``activation``.
     """
+
+    _ndim = 4
 
     def __init__(
         self,
@@ -158,50 +187,19 @@ class Conv2D(Layer):
         kernel_size: Any,
         strides: Any = (1, 1),
         padding: str = "valid",
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
-        self.filters = _positive("filters", filters)
+        super().__init__(("filters", filters), **kwargs)
+        self.filters = self._outputs
         self.kernel_size = _pair("kernel_size", kernel_size)
         self.strides = _pair("strides", strides)
         self.padding = _padding(padding)
-        self.activation = _activation(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.bias: Variable | None = None
 
-    def build(self, input_shape: Any) -> None:
-        _at_least(self, 4, input_shape)
-        self._inputs = _known(self, input_shape, -1)
-        self.kernel = self.add_weight(
-            (*self.kernel_size, self._inputs, self.filters), self.kernel_initializer,
-            name="kernel", regularizer=self.kernel_regularizer,
-        )  # fmt: skip
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (self.filters,), self.bias_initializer, name="bias",
-                regularizer=self.bias_regularizer,
-            )  # fmt: skip
+    def _kernel_shape(self, channels: int) -> tuple[int, ...]:
+        return (*self.kernel_size, channels, self.filters)
 
-    def call(self, inputs: Any) -> Any:
-        shape = inputs._value.shape
-        if len(shape) != 4 or shape[-1] != self._inputs:
-            _refuse_length(self, 4, shape, self._inputs)
-        if inputs._value.dtype is not self._numpy_dtype:
-            inputs = cast(inputs, self._numpy_dtype)
-        outputs = conv2d(inputs, self.kernel, self.strides, self.padding)
-        if self.bias is not None:
-            outputs = add(outputs, self.bias)
-        return outputs if self.activation is None else self.activation(outputs)
+    def _product(self, inputs: Any) -> Any:
+        return conv2d(inputs, self.kernel, self.strides, self.padding)
 
 
 class MaxPooling2D(Layer):
@@ -222,7 +220,7 @@ class MaxPooling2D(Layer):
         self.padding = _padding(padding)
 
     def call(self, inputs: Any) -> Any:
-        _at_least(self, 4, inputs._value.shape)
+        _check_input(self, inputs._value.shape, 4)
         return max_pool2d(inputs, self.pool_size, self.strides, self.padding)
 
 
@@ -234,7 +232,7 @@ class GlobalAveragePooling2D(Layer):
         self.keepdims = keepdims
 
     def call(self, inputs: Any) -> Any:
-        _at_least(self, 4, inputs._value.shape)
+        _check_input(self, inputs._value.shape, 4)
         return reduce_mean(inputs, (1, 2), self.keepdims)
 
 
@@ -363,12 +361,6 @@ class Concatenate(Layer):
 
 
 # ---------------------------------------------------------------- what the layers check
-def _activation(given: Any) -> Callable | None:
-    """The function, or None for a linear layer: what does nothing is not called."""
-    found = activations.get(given)
-    return None if found is activations.linear else found
-
-
 def _positive(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value <= 0:
         raise ValueError(
@@ -391,39 +383,19 @@ def _padding(value: Any) -> str:
     return str(value).lower()
 
 
-def _lengths(name: str, shape: Any) -> tuple:
-    if shape is None:
-        raise ValueError("You must pass a `shape` argument.")
-    if isinstance(shape, int):
-        raise ValueError(f"`{name}` is a tuple of lengths: write {name}=({shape},)")
-    return tuple(n if n is None else int(n) for n in shape)
-
-
-def _known(layer: Layer, shape: tuple, axis: int) -> int:
-    if shape[axis] is None:
-        raise ValueError(
-            f"The last dimension of the inputs to layer {layer.name!r} must be known. It is None: "
-            f"the input shape is {shape}"
-        )
-    return int(shape[axis])
-
-
-def _at_least(layer: Layer, ndim: int, shape: tuple) -> None:
+def _check_input(layer: Layer, shape: tuple, ndim: int, length: int | None = None) -> None:
+    start = f"Input 0 of layer {layer.name!r} is incompatible with the layer: expected "
     if len(shape) < ndim:
         raise ValueError(
-            f"Input 0 of layer {layer.name!r} is incompatible with the layer: expected "
-            f"min_ndim={ndim}, found ndim={len(shape)}. Full shape received: {shape}. "
+            f"{start}min_ndim={ndim}, found ndim={len(shape)}. Full shape received: {shape}. "
             + ("The first axis is the batch: x[:, np.newaxis] makes n numbers n examples of one"
                if ndim == 2 else "Images are (batch, height, width, channels)")
         )  # fmt: skip
-
-
-def _refuse_length(layer: Layer, ndim: int, shape: tuple, length: int) -> None:
-    _at_least(layer, ndim, shape)
-    raise ValueError(
-        f"Input 0 of layer {layer.name!r} is incompatible with the layer: expected axis -1 of "
-        f"input shape to have value {length}, but received input with shape {shape}"
-    )
+    if length is not None and shape[-1] != length:
+        raise ValueError(
+            f"{start}axis -1 of input shape to have value {length}, but received input with shape "
+            f"{shape}"
+        )
 
 
 def _several(layer: Layer, inputs: Any) -> list[Tensor]:

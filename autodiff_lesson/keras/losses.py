@@ -6,7 +6,6 @@ number per example. Class forms reduce these to one number, weigh examples, and 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from ..dtypes import numpy_dtype
 from ..errors import InvalidArgumentError
-from ..ops.arithmetic import divide, maximum, multiply
+from ..ops.arithmetic import multiply
 from ..ops.create import convert_to_tensor
 from ..ops.elementwise import abs, cast, clip_by_value, log, square, where
 from ..ops.nn import (
@@ -25,7 +24,7 @@ from ..ops.nn import (
 from ..ops.reduce import reduce_mean, reduce_sum
 from ..ops.shape import expand_dims, reshape, squeeze
 from ..tensor import Tensor
-from .names import resolve, snake_case
+from .names import resolve, settings_of, snake_case
 
 EPSILON = 1e-7
 """Probabilities are kept this far from 0 and 1, where the logarithm ends."""
@@ -126,7 +125,7 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
     A label out of range is an InvalidArgumentError.
     """
     y_pred = _floats(y_pred)
-    labels = _labels(y_true, y_pred)
+    labels = labels_of("sparse_categorical_crossentropy", y_true, y_pred)
     logits = y_pred if from_logits else log(clip_by_value(y_pred, EPSILON, 1.0 - EPSILON))
     return sparse_softmax_cross_entropy_with_logits(labels, logits)
 
@@ -146,29 +145,23 @@ def _numbers(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 def matched(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Both as tensors of one dtype and rank: (n,) beside (n, 1) must not broadcast to (n, n)."""
     y_true, y_pred = _numbers(y_true, y_pred)
-    return same_rank(y_true, y_pred)
-
-
-def same_rank(y_true: Tensor, y_pred: Tensor) -> tuple[Any, Any]:
-    """Give or take a last axis of length 1, so that both have as many axes."""
     true, pred = y_true._value.shape, y_pred._value.shape
     if len(true) == len(pred):
         return y_true, y_pred
     if len(pred) == len(true) + 1 and pred[-1] == 1:
-        y_true, y_pred = (
-            (y_true, squeeze(y_pred, -1))
-            if len(true) > 1
-            else (expand_dims(y_true, -1) if true else y_true, y_pred)
-        )
-    elif len(true) == len(pred) + 1 and true[-1] == 1:
-        y_true, y_pred = (
-            (squeeze(y_true, -1), y_pred)
-            if len(pred) > 1
-            else (y_true, expand_dims(y_pred, -1) if pred else y_pred)
-        )
-    elif true and pred:
+        return _without_last(y_pred, y_true)[::-1]
+    if len(true) == len(pred) + 1 and true[-1] == 1:
+        return _without_last(y_true, y_pred)
+    if true and pred:
         raise ValueError(f"y_true has shape {true}, y_pred {pred}: they must have as many axes")
     return y_true, y_pred
+
+
+def _without_last(longer: Tensor, shorter: Tensor) -> tuple[Tensor, Tensor]:
+    """Take a last axis of length 1 away; rather give one to the other, where that is a batch."""
+    if shorter._value.ndim == 1:
+        return longer, expand_dims(shorter, -1)
+    return (squeeze(longer, -1) if shorter._value.ndim else longer), shorter
 
 
 def _mean_of_last(x: Any) -> Tensor:
@@ -198,23 +191,23 @@ def _check_fractions(y_true: Tensor) -> None:
         )
 
 
-def _labels(y_true: Any, y_pred: Tensor) -> Tensor:
-    labels = convert_to_tensor(y_true)
-    wanted = y_pred._value.shape[:-1]
-    if labels._value.shape == (*wanted, 1):
-        labels = reshape(labels, wanted)
-    if labels._value.shape != wanted:
-        one_hot = labels._value.shape == y_pred._value.shape
-        advice = " For one-hot rows use categorical_crossentropy." if one_hot else ""
+def labels_of(name: str, y_true: Any, y_pred: Tensor) -> Tensor:
+    """Labels as whole numbers, in the shape of the predictions without their last axis."""
+    labels, pred = convert_to_tensor(y_true), y_pred._value.shape
+    true = labels._value.shape
+    if true == (*pred[:-1], 1):
+        labels = reshape(labels, pred[:-1])
+    elif true != pred[:-1]:
+        advice = " For one-hot rows use categorical_crossentropy." if true == pred else ""
         raise ValueError(
-            f"sparse_categorical_crossentropy: y_true has shape {labels.shape}; for y_pred of "
-            f"shape {y_pred.shape} it must have {wanted}.{advice}"
+            f"{name}: y_true has shape {true}; for y_pred of shape {pred} it must have "
+            f"{pred[:-1]}.{advice}"
         )
     return cast(labels, np.int64)
 
 
 # ---------------------------------------------------------------- class forms
-REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none")
+REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "none")
 
 
 class Loss:
@@ -223,8 +216,7 @@ class Loss:
     Args:
         name: what it is called; by default its class's name in small letters.
         reduction: ``"sum_over_batch_size"`` (or ``"mean"``): the mean of all numbers that ``call``
-            gives, each times its weight; ``"mean_with_sample_weight"``: divided by the sum of the
-            weights instead; ``"sum"``; ``"none"`` or None: as they are.
+            gives, each times its weight; ``"sum"``; ``"none"`` or None: as they are.
         dtype: what predictions and labels are converted to.
     """
 
@@ -246,7 +238,7 @@ class Loss:
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
         """The loss of a batch; ``sample_weight`` has one number per example, or per number."""
         losses = self.call(cast(y_true, self.dtype), cast(y_pred, self.dtype))
-        return reduced(convert_to_tensor(losses), sample_weight, self.reduction)
+        return _reduced(convert_to_tensor(losses), sample_weight, self.reduction)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """One number per example."""
@@ -258,22 +250,15 @@ class Loss:
         return f"<{type(self).__name__}: {self.name}, reduction {self.reduction}>"
 
 
-def reduced(losses: Tensor, sample_weight: Any, reduction: str | None) -> Tensor:
+def _reduced(losses: Tensor, sample_weight: Any, reduction: str | None) -> Tensor:
     """Weigh the losses, and reduce them to one number as `Loss` says."""
-    weights = None
     if sample_weight is not None:
-        weights = cast(sample_weight, losses._value.dtype)
-        losses, weights = weighed_alike(losses, weights)
-        losses = multiply(losses, weights)
+        losses = multiply(*weighed_alike(losses, cast(sample_weight, losses._value.dtype)))
     if reduction in (None, "none"):
         return losses
-    if reduction == "sum":
-        return reduce_sum(losses)
-    if reduction == "mean_with_sample_weight" and weights is not None:
-        spread = math.prod(losses._value.shape) / max(math.prod(weights._value.shape), 1)
-        total = multiply(reduce_sum(weights), spread)
-        return divide(reduce_sum(losses), maximum(total, TINY))
-    return reduce_mean(losses) if losses._value.size else reduce_sum(losses)
+    return (
+        reduce_sum(losses) if reduction == "sum" or not losses._value.size else reduce_mean(losses)
+    )
 
 
 def weighed_alike(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -293,17 +278,20 @@ def weighed_alike(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Function(Loss):
-    """A loss whose ``call`` is a function with some arguments set."""
+    """A loss that is one of the functions above; their settings are its first arguments."""
 
     function: Callable[..., Tensor]
     known_as: str | None = None
 
-    def __init__(self, reduction: str | None, name: str | None, dtype: Any, **arguments: Any):
+    def __init__(
+        self, *args: Any, reduction: str | None = "sum_over_batch_size", name: str | None = None,
+        dtype: Any = None, **kwargs: Any,
+    ):  # fmt: skip
         super().__init__(name or self.known_as, reduction, dtype)
-        self._arguments = arguments
+        self._settings = settings_of(self.function, args, kwargs)
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
-        return type(self).function(y_true, y_pred, **self._arguments)
+        return self.function(y_true, y_pred, **self._settings)
 
 
 class MeanSquaredError(_Function):
@@ -315,98 +303,48 @@ class MeanSquaredError(_Function):
 
     function = staticmethod(mean_squared_error)
 
-    def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = None,
-        dtype: Any = None,
-    ):  # fmt: skip
-        super().__init__(reduction, name, dtype)
-
 
 class MeanAbsoluteError(_Function):
     """`mean_absolute_error`, reduced."""
 
     function = staticmethod(mean_absolute_error)
 
-    def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = None,
-        dtype: Any = None,
-    ):  # fmt: skip
-        super().__init__(reduction, name, dtype)
-
 
 class Huber(_Function):
-    """`huber`, reduced."""
+    """`huber`, reduced: ``Huber(delta=1.0)``."""
 
     function, known_as = staticmethod(huber), "huber_loss"
 
-    def __init__(
-        self, delta: float = 1.0, reduction: str | None = "sum_over_batch_size",
-        name: str | None = None, dtype: Any = None,
-    ):  # fmt: skip
-        super().__init__(reduction, name, dtype, delta=delta)
-
 
 class BinaryCrossentropy(_Function):
-    """`binary_crossentropy`, reduced."""
+    """`binary_crossentropy`, reduced: ``BinaryCrossentropy(from_logits=True)``."""
 
     function = staticmethod(binary_crossentropy)
 
-    def __init__(
-        self, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1,
-        reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None,
-    ):  # fmt: skip
-        super().__init__(
-            reduction, name, dtype,
-            from_logits=from_logits, label_smoothing=label_smoothing, axis=axis,
-        )  # fmt: skip
-
 
 class CategoricalCrossentropy(_Function):
-    """`categorical_crossentropy`, reduced."""
+    """`categorical_crossentropy`, reduced: ``CategoricalCrossentropy(from_logits=True)``."""
 
     function = staticmethod(categorical_crossentropy)
 
-    def __init__(
-        self, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1,
-        reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None,
-    ):  # fmt: skip
-        super().__init__(
-            reduction, name, dtype,
-            from_logits=from_logits, label_smoothing=label_smoothing, axis=axis,
-        )  # fmt: skip
-
 
 class SparseCategoricalCrossentropy(_Function):
-    """`sparse_categorical_crossentropy`, reduced."""
+    """`sparse_categorical_crossentropy`, reduced:
+    ``SparseCategoricalCrossentropy(from_logits=True)``."""
 
     function = staticmethod(sparse_categorical_crossentropy)
 
-    def __init__(
-        self, from_logits: bool = False, reduction: str | None = "sum_over_batch_size",
-        name: str | None = None, dtype: Any = None,
-    ):  # fmt: skip
-        super().__init__(reduction, name, dtype, from_logits=from_logits)
 
-
+_CLASSES = _Function.__subclasses__()
 _KNOWN: dict[str, Any] = {
     "mse": mean_squared_error,
     "mae": mean_absolute_error,
-    "mean_squared_error": mean_squared_error,
-    "mean_absolute_error": mean_absolute_error,
-    "huber": huber,
-    "binary_crossentropy": binary_crossentropy,
     "bce": binary_crossentropy,
-    "categorical_crossentropy": categorical_crossentropy,
-    "sparse_categorical_crossentropy": sparse_categorical_crossentropy,
     "MSE": mean_squared_error,
     "MAE": mean_absolute_error,
-} | {
-    loss.__name__: loss
-    for loss in (
-        MeanSquaredError, MeanAbsoluteError, Huber, BinaryCrossentropy, CategoricalCrossentropy,
-        SparseCategoricalCrossentropy,
-    )
-}  # fmt: skip
+    **{c.function.__name__: c.function for c in _CLASSES},
+    **{c.__name__: c for c in _CLASSES},
+}
 
 
 def get(identifier: Any) -> Any:

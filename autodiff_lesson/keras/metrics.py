@@ -13,13 +13,12 @@ import numpy as np
 from ..dtypes import numpy_dtype
 from ..ops.arithmetic import divide, equal, greater, maximum, multiply
 from ..ops.create import convert_to_tensor
-from ..ops.elementwise import cast, sqrt, square
+from ..ops.elementwise import cast, sqrt
 from ..ops.reduce import argmax, reduce_mean, reduce_sum
-from ..ops.shape import reshape
 from ..tensor import Tensor
 from ..variable import Module, Variable
 from . import initializers, losses
-from .names import resolve, snake_case
+from .names import resolve, settings_of, snake_case, with_snake_case
 
 
 class Metric(Module):
@@ -148,16 +147,20 @@ class MeanMetricWrapper(Mean):
 def accuracy(y_true: Any, y_pred: Any) -> Tensor:
     """1 where ``y_pred`` equals ``y_true``, 0 elsewhere, the mean over the last axis."""
     y_true, y_pred = losses.matched(y_true, y_pred)
-    right = cast(equal(y_true, y_pred), np.float32)
-    return reduce_mean(right, -1) if right.ndim > 1 else right
+    return _share(equal(y_true, y_pred))
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Tensor:
     """1 where ``y_pred > threshold`` agrees with the label 0 or 1; the mean over the last axis."""
     y_true, y_pred = losses.matched(y_true, y_pred)
     positive = cast(greater(y_pred, threshold), y_true._value.dtype)
-    right = cast(equal(y_true, positive), np.float32)
-    return reduce_mean(right, -1) if right.ndim > 1 else right
+    return _share(equal(y_true, positive))
+
+
+def _share(right: Any) -> Tensor:
+    """How many are right, of each example."""
+    found = cast(right, np.float32)
+    return reduce_mean(found, -1) if found._value.ndim > 1 else found
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
@@ -170,127 +173,95 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
     """1 for each example whose largest prediction is at its label."""
     y_true, y_pred = convert_to_tensor(y_true), convert_to_tensor(y_pred)
-    if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
-        y_true = reshape(y_true, y_true.shape[:-1])
-    if y_true._value.shape != y_pred._value.shape[:-1]:
-        raise ValueError(
-            f"sparse_categorical_accuracy: y_true has shape {y_true.shape}; for y_pred of shape "
-            f"{y_pred.shape} it must have {y_pred.shape[:-1]}"
-        )
-    return cast(equal(cast(y_true, np.int64), argmax(y_pred, -1)), np.float32)
+    y_true = losses.labels_of("sparse_categorical_accuracy", y_true, y_pred)
+    return cast(equal(y_true, argmax(y_pred, -1)), np.float32)
 
 
-class Accuracy(MeanMetricWrapper):
+class _Function(MeanMetricWrapper):
+    """The mean of a function of this package; its settings follow ``name`` and ``dtype``."""
+
+    function: Callable[..., Tensor]
+
+    def __init__(self, name: str | None = None, dtype: Any = None, *args: Any, **kwargs: Any):
+        settings = settings_of(self.function, args, kwargs)
+        super().__init__(self.function, name or snake_case(type(self).__name__), dtype, **settings)
+
+
+class Accuracy(_Function):
     """How often predictions equal labels."""
 
-    def __init__(self, name: str = "accuracy", dtype: Any = None):
-        super().__init__(accuracy, name, dtype)
+    function = staticmethod(accuracy)
 
 
-class BinaryAccuracy(MeanMetricWrapper):
-    """How often predictions lie on the side of ``threshold`` where their labels, 0 or 1, lie."""
+class BinaryAccuracy(_Function):
+    """How often predictions lie on that side of ``threshold=0.5`` where their 0 or 1 lies."""
 
-    def __init__(self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5):
-        super().__init__(binary_accuracy, name, dtype, threshold=threshold)
+    function = staticmethod(binary_accuracy)
 
 
-class CategoricalAccuracy(MeanMetricWrapper):
+class CategoricalAccuracy(_Function):
     """How often the largest prediction is at the one of the one-hot label."""
 
-    def __init__(self, name: str = "categorical_accuracy", dtype: Any = None):
-        super().__init__(categorical_accuracy, name, dtype)
+    function = staticmethod(categorical_accuracy)
 
 
-class SparseCategoricalAccuracy(MeanMetricWrapper):
+class SparseCategoricalAccuracy(_Function):
     """How often the largest prediction is at the label.
 
     >>> print(SparseCategoricalAccuracy()([1, 0], [[0.1, 0.9], [0.2, 0.8]]))
     tf.Tensor(0.5, shape=(), dtype=float32)
     """
 
-    def __init__(self, name: str = "sparse_categorical_accuracy", dtype: Any = None):
-        super().__init__(sparse_categorical_accuracy, name, dtype)
+    function = staticmethod(sparse_categorical_accuracy)
 
 
 # ---------------------------------------------------------------- losses as metrics
-class MeanSquaredError(MeanMetricWrapper):
+class MeanSquaredError(_Function):
     """The mean of ``square(y_true - y_pred)``."""
 
-    def __init__(self, name: str = "mean_squared_error", dtype: Any = None):
-        super().__init__(losses.mean_squared_error, name, dtype)
+    function = staticmethod(losses.mean_squared_error)
 
 
-class MeanAbsoluteError(MeanMetricWrapper):
+class MeanAbsoluteError(_Function):
     """The mean of ``abs(y_true - y_pred)``."""
 
-    def __init__(self, name: str = "mean_absolute_error", dtype: Any = None):
-        super().__init__(losses.mean_absolute_error, name, dtype)
+    function = staticmethod(losses.mean_absolute_error)
 
 
-class RootMeanSquaredError(Mean):
+class RootMeanSquaredError(_Function):
     """The square root of the mean of ``square(y_true - y_pred)``."""
 
-    def __init__(self, name: str = "root_mean_squared_error", dtype: Any = None):
-        super().__init__(name, dtype)
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        y_true, y_pred = losses.matched(cast(y_true, self.dtype), cast(y_pred, self.dtype))
-        super().update_state(square(y_true - y_pred), sample_weight)
+    function = staticmethod(losses.mean_squared_error)
 
     def result(self) -> Tensor:
         return sqrt(super().result())
 
 
-class BinaryCrossentropy(MeanMetricWrapper):
-    """The mean of `losses.binary_crossentropy`."""
+class BinaryCrossentropy(_Function):
+    """The mean of `losses.binary_crossentropy`, with its settings."""
 
-    def __init__(
-        self, name: str = "binary_crossentropy", dtype: Any = None, from_logits: bool = False,
-        label_smoothing: float = 0.0,
-    ):  # fmt: skip
-        super().__init__(
-            losses.binary_crossentropy, name, dtype,
-            from_logits=from_logits, label_smoothing=label_smoothing,
-        )  # fmt: skip
+    function = staticmethod(losses.binary_crossentropy)
 
 
-class CategoricalCrossentropy(MeanMetricWrapper):
-    """The mean of `losses.categorical_crossentropy`."""
+class CategoricalCrossentropy(_Function):
+    """The mean of `losses.categorical_crossentropy`, with its settings."""
 
-    def __init__(
-        self, name: str = "categorical_crossentropy", dtype: Any = None, from_logits: bool = False,
-        label_smoothing: float = 0.0,
-    ):  # fmt: skip
-        super().__init__(
-            losses.categorical_crossentropy, name, dtype,
-            from_logits=from_logits, label_smoothing=label_smoothing,
-        )  # fmt: skip
+    function = staticmethod(losses.categorical_crossentropy)
 
 
-class SparseCategoricalCrossentropy(MeanMetricWrapper):
-    """The mean of `losses.sparse_categorical_crossentropy`."""
+class SparseCategoricalCrossentropy(_Function):
+    """The mean of `losses.sparse_categorical_crossentropy`, with its settings."""
 
-    def __init__(
-        self, name: str = "sparse_categorical_crossentropy", dtype: Any = None,
-        from_logits: bool = False,
-    ):  # fmt: skip
-        super().__init__(
-            losses.sparse_categorical_crossentropy, name, dtype, from_logits=from_logits
-        )
+    function = staticmethod(losses.sparse_categorical_crossentropy)
 
 
-_CLASSES = (
-    Mean, Sum, MeanSquaredError, MeanAbsoluteError, RootMeanSquaredError, Accuracy, BinaryAccuracy,
-    CategoricalAccuracy, SparseCategoricalAccuracy, BinaryCrossentropy, CategoricalCrossentropy,
-    SparseCategoricalCrossentropy,
-)  # fmt: skip
 _KNOWN: dict[str, Any] = {
     "mse": MeanSquaredError,
     "mae": MeanAbsoluteError,
     "rmse": RootMeanSquaredError,
     "MSE": MeanSquaredError,
     "MAE": MeanAbsoluteError,
-} | {name: c for c in _CLASSES for name in (snake_case(c.__name__), c.__name__)}
+} | with_snake_case(Mean, Sum, *_Function.__subclasses__())
 
 
 def get(identifier: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from .. import nest
@@ -53,9 +54,7 @@ class Model(Layer):
         self.stop_training = False
         self.run_eagerly = False
         self.steps_per_execution = 1
-        self.train_function: Any = None
-        self.test_function: Any = None
-        self.predict_function: Any = None
+        self._recorded = SimpleNamespace()  # the steps as functions, see training.step_of
         self.history: Any = None
         if (inputs is None) != (outputs is None):
             raise ValueError("a model is made from both, Model(inputs, outputs), or from neither")
@@ -88,16 +87,6 @@ class Model(Layer):
         return list({id(layer): layer for layer in self._contents()[1]}.values())
 
     @property
-    def inputs(self) -> list[KerasTensor]:
-        """The symbolic inputs."""
-        return nest.flatten(self._drawn().inputs)
-
-    @property
-    def outputs(self) -> list[KerasTensor]:
-        """The symbolic outputs."""
-        return nest.flatten(self._drawn().outputs)
-
-    @property
     def input(self) -> Any:
         """The symbolic inputs, in the structure they were given in."""
         return self._drawn().inputs
@@ -107,6 +96,16 @@ class Model(Layer):
         """The symbolic outputs, in the structure they were given in."""
         return self._drawn().outputs
 
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The symbolic inputs."""
+        return nest.flatten(self.input)
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The symbolic outputs."""
+        return nest.flatten(self.output)
+
     def _drawn(self) -> Graph:
         if self._graph is None:
             raise AttributeError(
@@ -114,20 +113,8 @@ class Model(Layer):
             )
         return self._graph
 
-    @property
-    def output_names(self) -> list[str] | None:
-        """The names of the layers that its outputs come from."""
-        if self._graph is None:
-            return None
-        if isinstance(self._graph.outputs, dict):
-            return sorted(self._graph.outputs)
-        operations = [t.node.operation if t.node else t.source for t in self.outputs]
-        return [getattr(x, "name", getattr(x, "__name__", "output")) for x in operations]
-
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """The layer of a name, or at an index."""
-        if index is not None:
-            return self.layers[index]
+    def get_layer(self, name: str) -> Layer:
+        """The layer of a name."""
         for layer in self.layers:
             if layer.name == name:
                 return layer
@@ -160,19 +147,16 @@ class Model(Layer):
         self,
         optimizer: Any = "rmsprop",
         loss: Any = None,
-        loss_weights: Any = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
-        jit_compile: Any = None,
     ) -> None:
         """Say how it is to be trained: ``compile(optimizer="adam", loss="mse", metrics=["mae"])``.
 
         Args:
             optimizer: an optimizer or its name.
-            loss: a loss, its name, or a function of (y_true, y_pred); a list or dict of them for
-                several outputs, then added up with ``loss_weights``.
+            loss: a loss, its name, or a function of (y_true, y_pred).
             metrics: metrics, their names, or functions of (y_true, y_pred).
             weighted_metrics: metrics that take ``sample_weight`` into account.
             run_eagerly: run each step as plain Python, to print and to look inside. Otherwise it
@@ -184,28 +168,30 @@ class Model(Layer):
                 f"steps_per_execution is a whole number from 1; received {steps_per_execution!r}"
             )
         self._check_initialised()
-        self._compiled = Compiled(
-            optimizer, loss, loss_weights, metrics, weighted_metrics, self.output_names
-        )
+        self._compiled = Compiled(optimizer, loss, metrics, weighted_metrics)
         self.run_eagerly = run_eagerly
         self.steps_per_execution = steps_per_execution
-        self.train_function = self.test_function = self.predict_function = None
+        self._recorded = SimpleNamespace()
         self.stop_training = False
+
+    @property
+    def _settled(self) -> Compiled:
+        if self._compiled is None:
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no optimizer, loss and metrics yet: call "
+                "compile(optimizer=..., loss=...) first"
+            )
+        return self._compiled
 
     @property
     def optimizer(self) -> Any:
         """The optimizer that ``compile`` was given."""
-        if self._compiled is None:
-            raise AttributeError(
-                f"{type(self).__name__!r} object has no attribute 'optimizer' yet: call "
-                "compile(optimizer=...) first"
-            )
-        return self._compiled.optimizer
+        return self._settled.optimizer
 
     @optimizer.setter
     def optimizer(self, optimizer: Any) -> None:
         if self._compiled is None:
-            self._compiled = Compiled(optimizer, None, None, None, None, None)
+            self._compiled = Compiled(optimizer)
         self._compiled.optimizer = optimizer
 
     @property
@@ -216,11 +202,6 @@ class Model(Layer):
         """
         own = super().metrics
         return own if self._compiled is None else self._compiled.all_metrics + own
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """The names under which they are logged."""
-        return list(self.get_metrics_result())
 
     def reset_metrics(self) -> None:
         """Forget what the metrics have seen."""
@@ -280,7 +261,7 @@ class Model(Layer):
     ) -> Tensor:
         """The loss of a batch: the compiled one, and what layers and regularizers add."""
         if self._compiled is not None and self._compiled.loss is not None and y is not None:
-            total = self._compiled.loss(y, y_pred, sample_weight)
+            total: Any = self._compiled.loss_of(y, y_pred, sample_weight)
         else:
             total = None
         for loss in self.losses:
@@ -295,7 +276,7 @@ class Model(Layer):
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
         """Update the compiled metrics, and give the values of all."""
-        if self._compiled is not None and self._compiled.metrics is not None:
+        if self._compiled is not None:
             self._compiled.metrics.update_state(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
@@ -305,51 +286,23 @@ class Model(Layer):
             leaf = batch if type(batch) is Tensor else nest.flatten(batch)[0]
             self._compiled.tracker.update_state(loss, sample_weight=float(leaf._value.shape[0]))
 
-    @property
-    def compiled_loss(self) -> Callable:
-        """The loss in the form of Keras 2: ``compiled_loss(y, y_pred,
-        regularization_losses=self.losses)`` gives the loss, and takes it into the mean."""
-
-        def compiled_loss(
-            y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None
-        ) -> Tensor:
-            if self._compiled is None or self._compiled.loss is None:
-                raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
-            total = self._compiled.loss(y, y_pred, sample_weight)
-            for loss in regularization_losses or ():
-                total = add(total, loss)
-            self._track(total, y_pred)
-            return total
-
-        return compiled_loss
+    def compiled_loss(
+        self, y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None
+    ) -> Tensor:
+        """The loss in the form of Keras 2, with ``regularization_losses=self.losses`` added; it is
+        taken into the mean of the epoch, too."""
+        if self._settled.loss is None:
+            raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
+        total = self._settled.loss_of(y, y_pred, sample_weight)
+        for loss in regularization_losses or ():
+            total = add(total, loss)
+        self._track(total, y_pred)
+        return total
 
     @property
-    def compiled_metrics(self) -> Any:
+    def compiled_metrics(self) -> Metric:
         """The metrics in the form of Keras 2: ``compiled_metrics.update_state(y, y_pred)``."""
-        if self._compiled is None or self._compiled.metrics is None:
-            return training.NoMetrics()
-        return self._compiled.metrics
-
-    def make_train_function(self, force: bool = False) -> Callable:
-        """What `fit` calls with each batch: ``train_step``, recorded and played again."""
-        if self.train_function is None or force:
-            self.train_function = self._made(self.train_step)
-        return self.train_function
-
-    def make_test_function(self, force: bool = False) -> Callable:
-        """What `evaluate` calls with each batch."""
-        if self.test_function is None or force:
-            self.test_function = self._made(self.test_step)
-        return self.test_function
-
-    def make_predict_function(self, force: bool = False) -> Callable:
-        """What `predict` calls with each batch."""
-        if self.predict_function is None or force:
-            self.predict_function = self._made(self.predict_step)
-        return self.predict_function
-
-    def _made(self, step: Callable) -> Any:
-        return step if self.run_eagerly else training.Recorded(step)
+        return self._settled.metrics
 
     fit = training.fit
     evaluate = training.evaluate

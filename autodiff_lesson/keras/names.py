@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import inspect
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -43,12 +45,21 @@ def with_snake_case(*classes: type) -> dict[str, type]:
 
 
 def snake_case(name: str) -> str:
-    """``MeanSquaredError`` as ``mean_squared_error``.
+    """``MeanSquaredError`` as ``mean_squared_error``, by Keras' rules.
 
-    >>> snake_case("RMSprop"), snake_case("HeNormal"), snake_case("L1L2")
-    ('rmsprop', 'he_normal', 'l1l2')
+    >>> snake_case("LeakyReLU"), snake_case("MyGRUCell"), snake_case("L1L2")
+    ('leaky_re_lu', 'my_gru_cell', 'l1l2')
     """
-    return "".join(
-        "_" + c.lower() if c.isupper() and i and name[i - 1].islower() else c.lower()
-        for i, c in enumerate(name)
-    )
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def settings_of(function: Callable, args: tuple, kwargs: dict) -> dict[str, Any]:
+    """The arguments of a function that follow ``y_true`` and ``y_pred``, by name and checked."""
+    signature = inspect.signature(function)
+    try:
+        bound = signature.bind(None, None, *args, **kwargs)
+    except TypeError as error:
+        known = ", ".join(list(signature.parameters)[2:]) or "none of its own"
+        raise TypeError(f"{function.__name__} {error}. Its settings are {known}") from None
+    return dict(list(bound.arguments.items())[2:])

@@ -6,7 +6,7 @@ import math
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,12 +16,13 @@ from ..function import function
 from ..tensor import Tensor
 from .batches import Epochs, as_arrays, batches_of, is_stream, split, unpack
 from .callbacks import CallbackList, History
+from .compiled import CompiledMetrics
 from .progress import progress_for
 
 if TYPE_CHECKING:
     from .model import Model
 
-__all__ = ["NoMetrics", "Recorded", "evaluate", "fit", "predict", "unpack"]
+__all__ = ["evaluate", "fit", "predict", "unpack"]
 
 
 def fit(
@@ -108,8 +109,7 @@ def _train_epoch(
     model: Model, data: Epochs, visited: CallbackList, waiting: Any, bar: Any, epoch: int
 ) -> dict[str, float]:
     """The steps of one epoch; the logs after the last."""
-    refresh = _changed_trainable(model)
-    step = model.make_train_function(force=refresh)
+    step = step_of(model, "train_step", anew=_changed_trainable(model))
     logs: dict[str, float] = {}
     number = 0
     begins, ends = visited.visits("on_train_batch_begin"), visited.visits("on_train_batch_end")
@@ -169,7 +169,7 @@ def evaluate(
 def _test_epoch(
     model: Model, data: Epochs, visited: CallbackList, waiting: Any
 ) -> dict[str, float]:
-    step = model.make_test_function(force=False)
+    step = step_of(model, "test_step")
     model.reset_metrics()
     visited.on_test_begin()
     logs: dict[str, float] = {}
@@ -198,7 +198,7 @@ def predict(
     """The outputs for data as NumPy arrays, computed batch by batch with ``predict_step``."""
     data = Epochs(batches_of(x, batch_size=batch_size), steps)
     visited = CallbackList(callbacks, self, steps=data.steps, verbose=verbose)
-    step = self.make_predict_function()
+    step = step_of(self, "predict_step")
     visited.on_predict_begin()
     outputs: list[Any] = []
     with _Patient() as waiting:
@@ -252,12 +252,10 @@ def _described(value: Any) -> str:
 
 def _means(model: Model) -> set[str]:
     """The names whose values metrics gathered over the epoch."""
-    return {name for m in model.metrics for name in _names(m)}
-
-
-def _names(metric: Any) -> Iterable[str]:
-    inner = getattr(metric, "_built", None)
-    return [metric.name] if inner is None else [name for *_, name, _ in inner]
+    names: set[str] = set()
+    for metric in model.metrics:
+        names.update(metric.by_name if isinstance(metric, CompiledMetrics) else [metric.name])
+    return names
 
 
 def _grouped(batches: Iterator, size: int) -> Iterator[list]:
@@ -287,10 +285,9 @@ def _changed_trainable(model: Model) -> bool:
 
     What a recording trains is settled when it is made, so it is made anew then.
     """
-    before: dict[int, bool] = getattr(model, "_trained_before", {})
+    before: dict[int, bool] = getattr(model._recorded, "trained", {})
     trainable = {id(v) for v in model.trainable_variables}
-    now = {id(v): id(v) in trainable for v in model.weights}
-    object.__setattr__(model, "_trained_before", now)
+    model._recorded.trained = now = {id(v): id(v) in trainable for v in model.weights}
     return any(now.get(key, flag) != flag for key, flag in before.items())
 
 
@@ -305,6 +302,16 @@ def _warn_of_nan(logs: dict[str, float], epoch: int, number: int) -> bool:
         stacklevel=4,
     )
     return True
+
+
+def step_of(model: Model, name: str, anew: bool = False) -> Callable:
+    """What is called with each batch: a step, recorded and played again if not ``run_eagerly``."""
+    made = model._recorded
+    if model.run_eagerly:
+        return getattr(model, name)
+    if anew or not hasattr(made, name):
+        setattr(made, name, Recorded(getattr(model, name)))
+    return getattr(made, name)
 
 
 class Recorded:
@@ -333,13 +340,6 @@ class Recorded:
         else:
             self._others += 1
         return (self._plain if self._others <= self._FEW else self._recorded)(data)
-
-
-class NoMetrics:
-    """Stands for the compiled metrics of a model that was compiled without any."""
-
-    def update_state(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing to update."""
 
 
 class _Patient:

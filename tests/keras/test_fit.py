@@ -343,21 +343,25 @@ def test_thawed_half_way_by_a_callback():
     assert (kernels[0] == kernels[1]).all() and (kernels[1] != kernels[2]).any()
 
 
-def test_several_outputs():
+def test_several_outputs_with_a_loss_of_ones_own():
+    class Two(keras.Model):
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            return sum(tf.reduce_mean(tf.square(a - b)) for a, b in zip(y, y_pred))
+
     inputs = keras.Input((4,))
-    one = layers.Dense(1, name="one", kernel_initializer="zeros")(inputs)
-    two = layers.Dense(1, name="two", kernel_initializer="zeros")(inputs)
-    model = keras.Model(inputs, [one, two])
-    model.compile("sgd", ["mse", "mae"], loss_weights=[1.0, 0.5], metrics=[["mae"], []])
-    history = fit(model, X[:48], [Y[:48], Y[:48]], epochs=2)
-    assert list(history) == ["loss", "one_loss", "two_loss", "one_mae"]
-    expected = np.add(history["one_loss"], 0.5 * np.array(history["two_loss"]))
-    np.testing.assert_allclose(history["loss"], expected, rtol=1e-5)
+    outputs = [layers.Dense(1, kernel_initializer="zeros")(inputs) for _ in range(2)]
+    model = Two(inputs, outputs)
+    model.compile("sgd")
+    history = fit(model, X, [Y, Y])
+    np.testing.assert_allclose(history["loss"], [2 * by_hand(X, Y)[0][0]], rtol=1e-5)
     first, second = model.predict(X, verbose=0)
     assert first.shape == second.shape == (50, 1)
-    named = keras.Model(inputs, {"one": one, "two": two})
-    named.compile("sgd", {"one": "mse", "two": "mae"}, metrics={"two": "mse"})
-    assert "two_mse" in fit(named, X, {"one": Y, "two": Y})
+    with pytest.raises(ValueError, match="compute_loss or train_step of your own"):
+        model.compile("sgd", ["mse", "mae"])
+    plain = keras.Model(inputs, outputs)
+    plain.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="compute_loss or train_step of your own"):
+        fit(plain, X, [Y, Y])
 
 
 @pytest.mark.parametrize("labels, outputs, activation, loss, kind", [

@@ -103,7 +103,6 @@ def test_class_reduces_and_weighs(case, weights):
         "mean": expected.mean(),
         "sum": expected.sum(),
         "none": expected,
-        "mean_with_sample_weight": expected.sum() / (6 if weights is None else WEIGHTS.sum()),
     }
     for reduction, result in results.items():
         loss = class_of(function)(reduction=reduction, **given)
@@ -171,7 +170,7 @@ def test_a_loss_of_ones_own():
 
 
 def test_weights_of_zero_and_of_each_number():
-    loss = losses.MeanSquaredError(reduction="mean_with_sample_weight")
+    loss = losses.MeanSquaredError()
     assert float(loss(TRUE, PRED, sample_weight=np.zeros(6))) == 0.0
     stacked = losses.MeanSquaredError(reduction="none")
     found = stacked(TRUE[None], PRED[None], sample_weight=WEIGHTS[None])
@@ -230,7 +229,7 @@ def test_same_as_keras(case, weights):
     np.testing.assert_allclose(
         getattr(losses, function)(true, pred, **given), theirs, rtol=1e-5, atol=1e-6
     )
-    for reduction in ("sum_over_batch_size", "mean", "sum", "none", "mean_with_sample_weight"):
+    for reduction in ("sum_over_batch_size", "mean", "sum", "none"):
         ours = class_of(function)(reduction=reduction, **given)
         other = class_of(function, keras.losses)(reduction=reduction, **given)
         assert ours.name == other.name
