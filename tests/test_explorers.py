@@ -11,7 +11,7 @@ import autodiff_lesson as tf
 from autodiff_lesson import keras, show
 from autodiff_lesson.keras.optimizers import SGD, Adagrad, Adam, Nadam, RMSprop
 from autodiff_lesson.show import surfaces
-from autodiff_lesson.show.hosting import module, rounded
+from autodiff_lesson.show.hosting import _module, rounded
 from autodiff_lesson.show.trials import Trial
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'\u202e" + "w" * 500
@@ -339,7 +339,7 @@ def test_rounded_keeps_json_free_of_what_is_no_number():
 
 @pytest.mark.parametrize("script", ["tangents", "races", "slices", "trials"])
 def test_a_module_stands_alone(script):
-    text = module(script)
+    text = _module(script)
     assert len(re.findall(r"^export ", text, re.M)) == 1
     assert not re.search(r"^import |https?://(?!www\.w3\.org)", text, re.M)
     assert "/* style */" not in text

@@ -2,8 +2,6 @@
 // Nothing is computed here; every number and every sentence comes with the data. It is loaded as an
 // anywidget beside a running kernel, or by the page that holds the data.
 
-const CSS = "/* backward.css */";
-const SVG = "http://www.w3.org/2000/svg";
 const SPEEDS = [0.5, 1, 2, 4];
 const ROW = 27; // height of a row of the tape
 const PAD = 12; // around the graph
@@ -13,18 +11,6 @@ const WIDE = 22; // characters of a value in a box
 const ONE_LINE = 20; // characters of a name and a shape above a heat map
 
 // ---------------------------------------------------------------- making elements
-
-function make(tag, attributes, ...children) {
-  const svg = tag.startsWith("svg:");
-  const el = svg ? document.createElementNS(SVG, tag.slice(4)) : document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes ?? {})) {
-    if (value === undefined || value === false || value === null) continue;
-    if (key.startsWith("on")) el.addEventListener(key.slice(2), value);
-    else el.setAttribute(key, value);
-  }
-  el.append(...children.flat().filter((child) => child !== null && child !== undefined));
-  return el;
-}
 
 // A name between these two marks is an adjoint: it gets a bar.
 const BARRED = /\ue100([^\ue101]*)\ue101/u;
@@ -792,15 +778,6 @@ const ICONS = {
   pause: "M4 3h3v10H4zM9 3h3v10H9z", next: "M5 3l7 5-7 5z", end: "M13 3v10M3 3l7 5-7 5z",
   large: "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4",
 };
-
-// JupyterLab says which theme it is in; elsewhere the browser does.
-function isDark() {
-  const { jpThemeLight } = document.body.dataset;
-  const { classList } = document.body;
-  if (jpThemeLight !== undefined) return jpThemeLight === "false";
-  if (classList.contains("vscode-dark")) return true;
-  return !classList.contains("vscode-light") && matchMedia("(prefers-color-scheme: dark)").matches;
-}
 
 function render({ model, el }) {
   el.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes the keys before we see them

@@ -2,21 +2,6 @@
 // one defines `explore(model, root)`, which gives an object with a method draw(); load() is called when
 // Python has sent other data, stop() when the page has done with it.
 
-const CSS = "/* style */";
-const SVG = "http://www.w3.org/2000/svg";
-
-function make(tag, attributes, ...children) {
-  const svg = tag.startsWith("svg:");
-  const el = svg ? document.createElementNS(SVG, tag.slice(4)) : document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes ?? {})) {
-    if (value === undefined || value === false || value === null) continue;
-    if (key.startsWith("on")) el.addEventListener(key.slice(2), value);
-    else el.setAttribute(key, value);
-  }
-  el.append(...children.flat().filter((child) => child !== null && child !== undefined));
-  return el;
-}
-
 // A number in few digits, with a true minus sign; null stands for what is no number.
 function number(x, digits = 4) {
   if (x === null || x === undefined || !Number.isFinite(x)) return "not finite";
@@ -208,15 +193,6 @@ class Land {
 
 // ---------------------------------------------------------------- the hosts
 
-// JupyterLab says which theme it is in; elsewhere the browser does.
-function isDark() {
-  const { jpThemeLight } = document.body.dataset;
-  const { classList } = document.body;
-  if (jpThemeLight !== undefined) return jpThemeLight === "false";
-  if (classList.contains("vscode-dark")) return true;
-  return !classList.contains("vscode-light") && matchMedia("(prefers-color-scheme: dark)").matches;
-}
-
 // The key + makes everything larger, for a projector. What is typed into a control must not reach
 // the notebook, where an arrow folds cells and an x takes one out.
 function frame(title, ...children) {
@@ -269,3 +245,5 @@ function render({ model, el }) {
     for (const [event, act] of Object.entries(heard)) model.off(event, act);
   };
 }
+
+export default { render };

@@ -7,15 +7,18 @@ import functools
 import html
 import json
 import math
+import uuid
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .stepper import page
+from .palette import style_sheet
 
 _HERE = Path(__file__).parent
+_PACKED = 6_000  # characters of data from which on it is compressed
 COLOURS = ("#2563a8", "#ad4109", "#0b7a75", "#8b3fe0", "#7d6a00", "#b0306a")
 """Of curves, in the order in which the explorers use them."""
 
@@ -35,7 +38,7 @@ class Explorer:
 
     def _repr_html_(self) -> str:
         state = {"data": self.data, "chosen": self.chosen, "kernel": False}
-        return page(state, self.image, self.fact, module(self.script))
+        return page(state, self.image, self.fact, _module(self.script))
 
 
 def live(explorer: Explorer, respond: Callable[[dict], dict | None] | None = None) -> Any:
@@ -48,16 +51,44 @@ def live(explorer: Explorer, respond: Callable[[dict], dict | None] | None = Non
 
 
 @functools.cache
-def module(script: str) -> str:
-    """The text of an explorer's ES module, with the shared part and the style sheets inside."""
-    common, own = (
-        (_HERE / name).read_text(encoding="utf-8") for name in ("explorers.js", f"{script}.js")
+def module_of(*names: str, style: str = "") -> str:
+    """The text of an ES module: scripts of this folder, with what all share, and style sheets."""
+    texts = {name: (_HERE / name).read_text(encoding="utf-8") for name in ("hosts.js", *names)}
+    script = "\n".join(text for name, text in texts.items() if name.endswith(".js"))
+    style = "".join(text for name, text in texts.items() if name.endswith(".css")) + style
+    return script.replace('"/* style */"', json.dumps(style, ensure_ascii=False))
+
+
+def _module(script: str) -> str:
+    return module_of(
+        "explorers.js", f"{script}.js", "backward.css", "explorers.css", style=style_sheet()
     )
-    style = "".join(
-        (_HERE / name).read_text(encoding="utf-8") for name in ("backward.css", "explorers.css")
+
+
+def page(state: dict, image: str, title: str, script: str) -> str:
+    """A module as HTML that needs no kernel and no network.
+
+    The module, its data and a still picture are inside.
+    """
+    key = uuid.uuid4().hex[:12]
+    script = script.replace("export default { render };", "").replace("</", "<\\/")
+    alt = html.escape(title)
+    picture = f'<img alt="{alt}" src="{image}">' if image else alt
+    return (
+        f'<div data-autodiff="{key}">{picture}</div>'
+        f'<script type="module">{script}\nhost("{key}", {_literal(state)});</script>'
     )
-    styled = common.replace('"/* style */"', json.dumps(style, ensure_ascii=False))
-    return f"{styled}\n{own}\nexport default {{ render }};"
+
+
+def _literal(state: dict) -> str:
+    """The state as a JavaScript value in which nothing can end the script; packed if it is long."""
+    text = json.dumps(state, ensure_ascii=False, separators=(",", ":"))
+    if len(text) <= _PACKED:
+        return (
+            text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+        )
+    packed = base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+    return f'"{packed}"'
 
 
 @functools.cache
@@ -69,7 +100,7 @@ def _live_class(script: str) -> type:
     class LiveExplorer(anywidget.AnyWidget):
         """An explorer with a kernel behind it."""
 
-        _esm = module(script)
+        _esm = _module(script)
         data = traitlets.Dict().tag(sync=True)
         chosen = traitlets.Dict().tag(sync=True)
         kernel = traitlets.Bool(True).tag(sync=True)

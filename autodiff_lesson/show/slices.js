@@ -39,16 +39,16 @@ function explore(model, root) {
     map.start({ x: data.x, y: data.y, xName: data.names[0], yName: data.names[1], bare: true });
     land.draw(data.land);
     const walked = path.slice(0, place + 1);
-    map.line(path, { class: "path faint", style: "color:var(--c0)" });
+    map.line(path, { class: "path faint", style: "color:var(--fwd)" });
     map.line(walked, { class: "halo" });
-    map.line(walked, { class: "path strong", style: "color:var(--c0)" });
-    if (count < 300) map.dots(walked, { class: "path-dots", style: "color:var(--c0)" }, 2.5);
-    map.dot(...path[place], { class: "path-head", style: "color:var(--c1)", r: 7 });
+    map.line(walked, { class: "path strong", style: "color:var(--fwd)" });
+    if (count < 300) map.dots(walked, { class: "path-dots", style: "color:var(--fwd)" }, 2.5);
+    map.dot(...path[place], { class: "path-head", style: "color:var(--bwd)", r: 7 });
     if (losses) {
       const known = data.losses.filter((v) => v !== null), low = Math.min(...known, 0);
       losses.start({ x: [0, count - 1], y: [low, Math.max(...known) * 1.05 || 1], xName: "place", yName: "loss" });
-      losses.line(data.losses.map((v, k) => [k, v]), { class: "path strong", style: "color:var(--c0)" });
-      losses.dot(place, data.losses[place], { class: "path-head", style: "color:var(--c1)", r: 6 });
+      losses.line(data.losses.map((v, k) => [k, v]), { class: "path strong", style: "color:var(--fwd)" });
+      losses.dot(place, data.losses[place], { class: "path-head", style: "color:var(--bwd)", r: 6 });
     }
     drawFacts();
   }

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import functools
-import html
-import json
-import uuid
-import zlib
-from pathlib import Path
 from typing import Any
 
 from .drawing import data_url
+from .hosting import module_of, page
 from .picture import Picture
 
-_HERE = Path(__file__).parent
-_PACKED = 6_000  # characters of data from which on it is compressed
 _STILL = 20_000  # characters of the still picture at most
 
 
@@ -74,60 +67,12 @@ class BackwardPass:
 
     def _repr_html_(self) -> str:
         state = {"data": self.picture.data, "step": self.step, "quiz": self.quiz}
-        return page(state, data_url(self.picture, _STILL), self.picture.title)
+        return page(state, data_url(self.picture, _STILL), self.picture.title, module())
 
 
-@functools.cache
 def module() -> str:
     """The text of the stepper's ES module, with its style sheet inside."""
-    script = (_HERE / "backward.js").read_text(encoding="utf-8")
-    style = (_HERE / "backward.css").read_text(encoding="utf-8")
-    return script.replace('"/* backward.css */"', json.dumps(style, ensure_ascii=False))
-
-
-def page(state: dict, image: str, title: str, script: str | None = None) -> str:
-    """The stepper, or another module, as HTML that needs no kernel and no network.
-
-    The module, its data and a still picture are inside.
-    """
-    key = uuid.uuid4().hex[:12]
-    script = (script or module()).replace("export default { render };", "").replace("</", "<\\/")
-    alt = html.escape(title)
-    picture = f'<img alt="{alt}" src="{image}">' if image else alt
-    return (
-        f'<div data-autodiff="{key}">{picture}</div>'
-        f'<script type="module">{script}\n{_SHIM}\nhost("{key}", {_literal(state)});</script>'
-    )
-
-
-def _literal(state: dict) -> str:
-    """The state as a JavaScript value in which nothing can end the script; packed if it is long."""
-    text = json.dumps(state, ensure_ascii=False, separators=(",", ":"))
-    if len(text) <= _PACKED:
-        return (
-            text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-        )
-    packed = base64.b64encode(zlib.compress(text.encode(), 9)).decode()
-    return f'"{packed}"'
-
-
-# What anywidget's model does, without a kernel behind it.
-_SHIM = """
-async function host(key, state) {
-  if (typeof state === "string") {
-    const packed = Uint8Array.from(atob(state), (c) => c.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-    state = await new Response(stream).json();
-  }
-  for (const el of document.querySelectorAll(`[data-autodiff="${key}"]`)) {
-    if (el.shadowRoot) continue;
-    const own = { playing: false, ...state };
-    render({ el, model: {
-      get: (name) => own[name], set: (name, value) => { own[name] = value; },
-      on() {}, off() {}, save_changes() {},
-    } });
-  }
-}"""
+    return module_of("backward.js", "backward.css")
 
 
 @functools.cache

@@ -62,8 +62,8 @@ function explore(model, root) {
     curve.dot(x, y, { class: "tan-dot" });
     facts.replaceChildren(
       row(`${data.name} at x = ${number(x)}`, number(y, 7)),
-      row("the tape's gradient", number(slope, 7), "--c1"),
-      row(`(f(x+h) − f(x)) / h`, number(quotient, 7), "--c0", true),
+      row("the tape's gradient", number(slope, 7), "--bwd"),
+      row(`(f(x+h) − f(x)) / h`, number(quotient, 7), "--fwd", true),
       row("its error", number(error, 2)));
     errorPlot.start({ x: [Math.log10(hs.at(-1)), Math.log10(hs[0])], y: span, logX: true, logY: true, xName: "h", yName: "error" });
     errorPlot.line(hs.map((v, m) => [Math.log10(v), power(errors[m][i])]), { class: "sec", style: "stroke-dasharray:none" });

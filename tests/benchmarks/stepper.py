@@ -19,7 +19,8 @@ from typing import Any
 
 import autodiff_lesson as tf
 from autodiff_lesson import show
-from autodiff_lesson.show.stepper import page
+from autodiff_lesson.show.hosting import page
+from autodiff_lesson.show.stepper import module
 
 RECORDS = (10, 100, 1_000, 10_000)
 BASE, EACH, STILL = 60_000, 300, 20_000  # bytes aimed at: in all, per record, of the still picture
@@ -68,7 +69,7 @@ def parts(shown: Any) -> tuple[int, int, int]:
     """Bytes of the HTML: what every stepper holds, the still picture, and what the tape adds."""
     text = shown._repr_html_()
     image = text.partition(' src="')[2].partition('"')[0] if "<img " in text else ""
-    base = size(page({}, "", shown.picture.title))
+    base = size(page({}, "", shown.picture.title, module()))
     return base, size(image), size(text) - base - size(image)
 
 
