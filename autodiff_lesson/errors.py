@@ -1,4 +1,8 @@
-"""The errors of the engine, under the names TensorFlow gives them."""
+"""The errors of the engine, under the names TensorFlow gives them; and warnings."""
+
+from __future__ import annotations
+
+from typing import Any
 
 
 class OpError(Exception):
@@ -20,3 +24,10 @@ class UnimplementedError(OpError):
 
 class OutOfRangeError(OpError):
     """A position lies outside what there is."""
+
+
+def warn(message: str, *values: Any) -> None:
+    """Log a warning; ``logging.getLogger("autodiff_lesson")`` is where it can be silenced."""
+    import logging  # takes 4 ms to load, which only those pay who are warned
+
+    logging.getLogger("autodiff_lesson").warning(message, *values)

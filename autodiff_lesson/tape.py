@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -12,13 +11,12 @@ import numpy as np
 
 from . import nest
 from .backward import Backward, BackwardStep, Contribution, seeded, value_of
+from .errors import warn
 from .lines import here, place_of, user_frame
 from .ops.shape import reshape, stack
 from .primitive import tensor_of
 from .recorder import LEFT, Record, Recorder, silence, thread
 from .tensor import Tensor
-
-_log = logging.getLogger("autodiff_lesson")
 
 
 class UnconnectedGradients(Enum):
@@ -120,7 +118,7 @@ class GradientTape(Recorder):
                     f"tf.Variable. Make a tensor of it first: x = tf.constant({item!r})"
                 )
             if item._value.dtype.kind != "f" if type(item) is Tensor else item.dtype.is_integer:
-                _log.warning(
+                warn(
                     "The dtype of the watched tensor must be floating (e.g. tf.float32), got "
                     "tf.%s at %s. Write tf.constant(3.0), not tf.constant(3), or use tf.cast.",
                     item.dtype.name,

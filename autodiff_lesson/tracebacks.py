@@ -3,12 +3,12 @@
 TensorFlow filters its tracebacks too. All frames again: `get_ipython().set_custom_exc((), None)`.
 """
 
+import os
 import sys
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-HERE = str(Path(__file__).parent)
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def install() -> None:

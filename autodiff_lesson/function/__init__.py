@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-import logging
 import operator
 import types
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from .. import config, nest
+from ..errors import warn
 from ..lines import place_of
 from ..ops.elementwise import identity
 from ..ops.random import source as draws
@@ -40,8 +40,6 @@ from .source import OtherWay, Writer
 from .tracing import Tracing
 
 __all__ = ["Function", "TensorSpec", "function"]
-
-_log = logging.getLogger("autodiff_lesson")
 
 
 def function(
@@ -304,7 +302,7 @@ class Function:
     def _note_streak(self) -> None:
         self._streak += 1
         if self._streak == 5 and not self._quiet:
-            _log.warning(
+            warn(
                 "5 out of the last 5 calls to %s triggered tf.function retracing: the latest "
                 "because of %s. Tracing is expensive. Python numbers and new shapes make a new "
                 "trace each: pass tensors, of one shape where you can. See %s.traces",
