@@ -11,7 +11,7 @@ from .lifted import Lifted
 from .lines import here, place_of, user_frame
 from .ops.elementwise import identity
 from .primitive import tensor_of
-from .recorder import Record, Recorder, only, thread
+from .recorder import Record, Recorder, thread
 from .tensor import Tensor, constant
 
 
@@ -40,13 +40,11 @@ class CustomGradient:
             part.tensor if type(part) is Lifted else Tensor(part)
             for part in (g if type(g) is tuple else (g,))
         ]
-        return [
-            (position, x, lift(self._checked(position, x, grad)))
-            for position, (x, grad) in enumerate(
-                zip(record.inputs, self._ask(upstream), strict=True)
-            )
-            if grad is not None and id(x) in reached
-        ]
+        given = []
+        for position, (x, grad) in enumerate(zip(record.inputs, self._ask(upstream))):
+            if grad is not None and id(x) in reached:
+                given.append((position, x, lift(self._checked(position, x, grad))))
+        return given
 
     def _ask(self, upstream: list[Tensor]) -> list:
         if not self.variables:
@@ -109,31 +107,29 @@ def custom_gradient(f: Callable) -> Callable:
     @functools.wraps(f)
     def decorated(*args: Any, **kwargs: Any) -> Any:
         tensors = [_as_tensor(x) for x in nest.flatten(args)]
-        packed = nest.pack_sequence_as(args, tensors)
-        reader = _Reader()
-        # the operations inside run unseen by tapes: the whole call is one record for them
-        for recorder in thread.active:
+        listening = thread.active
+        for recorder in listening:
             recorder.begins("custom")
-        with only(lambda r: not r.is_tape):
-            thread.active.append(reader)
-            try:
-                result = f(*packed, **kwargs)
-            finally:
-                thread.active.remove(reader)
-            y, grad = _two(f, result)
+        # the operations inside run unseen by tapes: the whole call is one record for them
+        reader = _Reader()
+        thread.active = [reader, *(r for r in listening if not r.is_tape)]
+        try:
+            y, grad = _two(f, f(*nest.pack_sequence_as(args, tensors), **kwargs))
+            thread.active.remove(reader)
             outputs = [identity(_as_tensor(part)) for part in nest.flatten(y)]
-        given = {id(t) for t in tensors}
-        variables = [v for v, t in reader.variables() if id(t) not in given]
-        inputs = (*tensors, *(v._tensor for v in variables))
-        op = CustomGradient(f, grad, len(tensors), variables)
-        tapes = [r for r in thread.active if r.is_tape]
+        finally:
+            thread.active = listening
+        variables = [v for v, t in reader.read_ones() if not any(t is x for x in tensors)]
         for variable in variables:
-            for tape in tapes:
-                tape.read(variable, variable._tensor)
-        frame = user_frame()
+            for recorder in listening:
+                if recorder.is_tape:
+                    recorder.read(variable, variable._tensor)
+        op = CustomGradient(f, grad, len(tensors), variables)
+        inputs = (*tensors, *(v._tensor for v in variables))
         output = outputs[0] if len(outputs) == 1 else tuple(outputs)
+        frame = user_frame()
         made = Record(op, inputs, {}, output, frame.f_code, frame.f_lasti)
-        for recorder in thread.active:
+        for recorder in listening:
             recorder.customized(made)
         return nest.pack_sequence_as(y, outputs)
 
@@ -172,13 +168,15 @@ class _Reader(Recorder):
 
     def __init__(self) -> None:
         self._read: dict[int, tuple] = {}
-        self.append = lambda record: None
+
+    def append(self, record: Record) -> None:  # type: ignore[override]
+        """Nothing."""
 
     def read(self, variable: Any, tensor: Tensor) -> None:
         if variable.trainable:
             self._read[id(variable)] = (variable, tensor)
 
-    def variables(self) -> list[tuple]:
+    def read_ones(self) -> list[tuple]:
         return list(self._read.values())
 
 

@@ -199,12 +199,16 @@ class Primitive:
         return tuple(found)
 
     def _pair(self, x: Any, y: Any) -> tuple[Tensor, Tensor]:
-        """The same for two inputs of one dtype; a number beside a tensor is the commonest."""
-        if type(x) is Tensor and type(y) in _NUMBERS:
-            return x, Tensor(self._converted(y, x._value.dtype))
-        if type(y) is Tensor and type(x) in _NUMBERS:
-            return Tensor(self._converted(x, y._value.dtype)), y
-        return self._as_tensors((x, y))
+        """The same for two inputs of one dtype; a variable or a number is the commonest."""
+        x, y = tensor_of(x), tensor_of(y)
+        if type(x) is Tensor:
+            if type(y) is not Tensor:
+                y = Tensor(self._converted(y, x._value.dtype))
+        elif type(y) is Tensor:
+            x = Tensor(self._converted(x, y._value.dtype))
+        else:
+            x, y = self._as_tensors((x, y))
+        return x, y
 
     def _converted(self, value: Any, dtype: np.dtype | None) -> Any:
         try:
@@ -234,13 +238,12 @@ class Primitive:
         )
 
 
-_PLAIN = {int, float, bool, np.ndarray, np.float32, np.float64}
-_NUMBERS = {int, float}
+_PLAIN = {Tensor, int, float, bool, np.ndarray, np.float32, np.float64}
 
 
 def tensor_of(x: Any) -> Any:
     """The tensor that ``x`` stands for, if it is one or is read like one; else ``x`` itself."""
-    if type(x) in _PLAIN or isinstance(x, Tensor):
+    if type(x) in _PLAIN:
         return x
     read = getattr(x, "_read", None)  # a Variable, or a Keras object that holds one
     return x if read is None else read()

@@ -10,6 +10,7 @@ import numpy as np
 from .dtypes import DType, TensorShape, numpy_dtype
 from .ops import hang_operators
 from .ops.shape import contiguous
+from .primitive import tensor_of
 from .recorder import LEFT, record, thread
 from .tensor import Reference, Tensor, as_value, value_text
 
@@ -97,10 +98,10 @@ class Variable:
 
     def assign(self, value: Any, name: str | None = None, read_value: bool = True) -> Variable:
         """Give it a new value of the same shape. Nothing flows back through an assignment."""
-        source = value._read() if isinstance(value, Variable) else value
-        if type(source) is not Tensor or source._value.dtype is not self._tensor._value.dtype:
+        source, present = tensor_of(value), self._tensor._value
+        if type(source) is not Tensor or source._value.dtype is not present.dtype:
             source = Tensor(self._fitting(source))
-        if source._value.shape != self._tensor._value.shape:
+        if source._value.shape != present.shape:
             raise ValueError(
                 f"Cannot assign value to variable '{self.name}': Shape mismatch. The variable "
                 f"shape {self.shape}, and the assigned value shape {source.shape} are "
