@@ -179,11 +179,28 @@ def test_code_cells_are_short(path):
 
 
 @lessons
+def test_no_code_cell_scrolls_sideways(path):
+    """So many characters fit a cell of JupyterLab in a window of 800 pixels."""
+    for cell in code_cells(path):
+        assert max(map(len, "".join(cell["source"]).splitlines())) <= 78, "".join(cell["source"])
+
+
+@lessons
+def test_an_output_is_about_the_lesson(path):
+    """An error shows the reader's own lines, not the package's; a plot says what it shows."""
+    for cell in code_cells(path):
+        for text in (text for output in cell["outputs"] for text in texts(output)):
+            assert "autodiff_lesson" not in text, f"{text} in cell {cell['execution_count']}"
+            assert "<Axes" not in text, f"{text} in cell {cell['execution_count']}"
+
+
+@lessons
 def test_the_teacher_finds_slides_and_minutes(path):
     cells = [cell["metadata"] for cell in read(path)["cells"]]
     kinds = [metadata["slideshow"]["slide_type"] for metadata in cells]
     assert kinds[0] == "slide" and kinds.count("slide") >= 5
     minutes = sum(metadata.get("instructor", {}).get("minutes", 0) for metadata in cells)
+    assert f"**About {minutes} minutes.**" in "".join(read(path)["cells"][0]["source"])
     readme = (NOTEBOOKS.parent / "README.md").read_text(encoding="utf-8")
     assert f"({NOTEBOOKS.name}/{path.name}) | {minutes} |" in readme
 
@@ -197,7 +214,8 @@ def test_exercises_have_a_check_and_a_folded_solution(path):
             waiting += 1
         if "solution" in tags:
             waiting -= 1
-            assert cell["metadata"]["jupyter"]["source_hidden"], "".join(cell["source"])
+            folded = {"source_hidden": True, "outputs_hidden": True}
+            assert cell["metadata"]["jupyter"] == folded, "".join(cell["source"])
     assert waiting == 0
     assert 2 <= sum("check" in c["metadata"].get("tags", []) for c in code_cells(path)) <= 3
 
