@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -96,35 +97,31 @@ class Epochs:
         if steps is not None and (not isinstance(steps, (int, np.integer)) or steps < 1):
             raise ValueError(f"steps_per_epoch is a whole number from 1; received {steps!r}")
         self._batches = batches
+        self._limit = steps
+        self._going: Iterator = iter(())
         self.steps = steps
-        self._going: Iterator | None = None
         if steps is None:
-            try:
+            with suppress(TypeError):  # a generator has no length: it is known after an epoch
                 self.steps = len(batches)
-            except TypeError:
-                self.steps = None  # a generator: known after the first epoch
-        self._limited = steps is not None
 
     def epoch(self) -> Iterator:
         """The batches of the next epoch."""
-        if not self._limited:
-            count = 0
-            for batch in self._batches:
-                count += 1
-                yield batch
-            if not count:
-                warnings.warn(f"Your input ran out of data: {_ONE_SHOT}.", stacklevel=2)
-            self.steps = count or self.steps
-            return
-        for _ in range(self.steps or 0):
-            batch = next(self._going, None) if self._going is not None else None
-            if batch is None:
+        count = 0
+        if self._limit is None:
+            self._going = iter(self._batches)
+        while count != self._limit:
+            batch = next(self._going, None)
+            if batch is None and self._limit is not None:
                 self._going = iter(self._batches)
                 batch = next(self._going, None)
             if batch is None:
-                warnings.warn(f"Your input ran out of data: {_ONE_SHOT}.", stacklevel=2)
-                return
+                break
+            count += 1
             yield batch
+        if count < (self._limit or 1):
+            warnings.warn(f"Your input ran out of data: {_ONE_SHOT}.", stacklevel=2)
+        elif self._limit is None:
+            self.steps = count
 
 
 def batches_of(

@@ -79,7 +79,7 @@ class Callback:
 
 
 class CallbackList:
-    """Several callbacks as one: each visit goes to all that have something to do then."""
+    """Several callbacks as one: each visit goes to all."""
 
     def __init__(self, callbacks: Any, model: Any, *own: Callback, **params: Any):
         given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
@@ -93,28 +93,14 @@ class CallbackList:
             callback.set_params(params)
             callback.set_model(model)
 
-    def visits(self, name: str) -> list[Callable]:
-        """The methods to call for a visit: those that do something."""
-        older = name.replace("_train_batch_", "_batch_")
-        return [
-            getattr(c, name)
-            for c in self._callbacks
-            if any(
-                getattr(type(c), n, None) is not getattr(Callback, n) or n in vars(c)
-                for n in {name, older}
-            )
-        ]
-
     def __getattr__(self, name: str) -> Callable:
-        if not name.startswith("on_"):
-            raise AttributeError(name)
-        found = self.visits(name)
+        visits = [getattr(callback, name) for callback in self._callbacks]
 
         def visit(*args: Any) -> None:
-            for each in found:
+            for each in visits:
                 each(*args)
 
-        vars(self)[name] = visit
+        vars(self)[name] = visit  # found once, asked for in each step
         return visit
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -60,37 +61,32 @@ class KerasTensor:
         return apply(operator.neg, self)
 
 
-def _operators() -> None:
-    for name in ("add", "sub", "mul", "truediv", "matmul", "pow"):
-        function = getattr(operator, name)
+def _operator(function: Callable, swapped: bool = False) -> Callable:
+    def operation(self: KerasTensor, other: Any) -> Any:
+        return apply(function, other, self) if swapped else apply(function, self, other)
 
-        def forward(self: Any, other: Any, function: Callable = function) -> Any:
-            return apply(function, self, other)
-
-        def backward(self: Any, other: Any, function: Callable = function) -> Any:
-            return apply(function, other, self)
-
-        setattr(KerasTensor, f"__{name}__", forward)
-        setattr(KerasTensor, f"__r{name}__", backward)
+    return operation
 
 
-_operators()
+for _name in ("add", "sub", "mul", "truediv", "matmul", "pow"):
+    setattr(KerasTensor, f"__{_name}__", _operator(getattr(operator, _name)))
+    setattr(KerasTensor, f"__r{_name}__", _operator(getattr(operator, _name), swapped=True))
 
 
 class Node:
     """One call on symbolic tensors: what was called, on what, and what came out."""
+
+    _made = count()
 
     def __init__(self, operation: Callable, args: tuple, kwargs: dict):
         self.operation = operation
         self.args = args
         self.kwargs = kwargs
         self.outputs: Any = None
-
-    @property
-    def parents(self) -> list[KerasTensor]:
-        """The symbolic tensors that went in."""
-        leaves = nest.flatten([self.args, self.kwargs])
-        return [leaf for leaf in leaves if type(leaf) is KerasTensor]
+        self.number = next(Node._made)
+        leaves = nest.flatten([args, kwargs])
+        self.parents = [leaf for leaf in leaves if type(leaf) is KerasTensor]
+        self.alone = not kwargs and len(args) == 1 and type(args[0]) is KerasTensor
 
 
 def apply(function: Callable, *args: Any, **kwargs: Any) -> Any:
@@ -154,92 +150,62 @@ class Graph:
                     f"a model is made from symbolic tensors, and {leaf!r} is none. Start with "
                     "inputs = keras.Input(shape=...) and call layers on it"
                 )
-        self.nodes = self._ordered()
-        self._slots: dict[int, int] = {}
-        for tensor in self._given:
-            self._slot(tensor)
-        self._plan = [self._planned(node) for node in self.nodes]
-        self._results = [self._slot(tensor) for tensor in self._wanted]
-        self._single = not isinstance(outputs, (list, tuple, dict))
+        self.nodes = self._between()
 
-    def _slot(self, tensor: KerasTensor) -> int:
-        return self._slots.setdefault(id(tensor), len(self._slots))
-
-    def _planned(self, node: Node) -> tuple:
-        """(operation, input slot, output slot) where that says all; else with structures."""
-        made = [self._slot(t) for t in nest.flatten(node.outputs)]
-        alone = len(node.args) == 1 and type(node.args[0]) is KerasTensor and not node.kwargs
-        if alone and type(node.outputs) is KerasTensor:
-            return node.operation, self._slot(node.args[0]), made[0], None
-        return node.operation, None, made, (node.args, node.kwargs)
-
-    def _ordered(self) -> list[Node]:
-        """The nodes between inputs and outputs, the furthest from the outputs first."""
-        ends = {id(t) for t in self._given}
-        found: list[Node] = []
-        state: dict[int, bool] = {}  # False: its parents are being visited, True: done
-        waiting = list(reversed(self._wanted))
+    def _between(self) -> list[Node]:
+        """The nodes between inputs and outputs. What a call uses was made before it, so the order
+        in which the calls were noted is an order in which they can be made again."""
+        found: dict[int, Node] = {}
+        seen = {id(tensor) for tensor in self._given}
+        waiting = list(self._wanted)
         while waiting:
-            tensor = waiting[-1]
-            node = tensor.node
-            if id(tensor) in ends or (node is not None and state.get(id(node))):
-                waiting.pop()
-            elif node is None or not node.parents:
+            tensor = waiting.pop()
+            if id(tensor) in seen:
+                continue
+            seen.add(id(tensor))
+            if tensor.node is None:
                 raise ValueError(
                     f"Output {self._wanted[0]!r} is not connected to `inputs`: it also depends on "
                     f"{tensor!r}. Put that into Model(inputs=[...])"
                 )
-            elif id(node) in state:
-                state[id(node)] = True
-                found.append(node)
-                waiting.pop()
-            else:
-                state[id(node)] = False
-                waiting.extend(reversed(node.parents))
-        depth: dict[int, int] = {}
-        for node in reversed(found):
-            below = depth.setdefault(id(node), 0) + 1
-            for parent in node.parents:
-                if parent.node is not None and id(parent) not in ends:
-                    depth[id(parent.node)] = max(depth.get(id(parent.node), 0), below)
-        return sorted(found, key=lambda node: -depth[id(node)])
+            found[tensor.node.number] = tensor.node
+            waiting += tensor.node.parents
+        return [found[number] for number in sorted(found)]
 
     def run(self, owner: str, inputs: Any) -> Any:
         """The outputs for data."""
-        values: list[Any] = [None] * len(self._slots)
-        if type(inputs) is Tensor and len(self._given) == 1:
-            values[0] = self._fitting(owner, 0, self._given[0], inputs)
-        else:
-            leaves = nest.flatten(inputs)
-            if len(leaves) != len(self._given):
-                raise ValueError(
-                    f"Layer {owner!r} expected {len(self._given)} input(s). Received "
-                    f"{len(leaves)} instead."
-                )
-            for i, (wanted, leaf) in enumerate(zip(self._given, leaves)):
-                values[i] = self._fitting(owner, i, wanted, leaf)
-        for operation, taken, made, structure in self._plan:
-            if structure is None:
-                values[made] = operation(values[taken])
+        leaves = [inputs] if type(inputs) is Tensor else nest.flatten(inputs)
+        if len(leaves) != len(self._given):
+            raise ValueError(
+                f"Layer {owner!r} expected {len(self._given)} input(s). Received "
+                f"{len(leaves)} instead."
+            )
+        values: dict[int, Any] = {}
+        for i, (wanted, leaf) in enumerate(zip(self._given, leaves)):
+            values[id(wanted)] = self._fitting(owner, i, wanted, leaf)
+
+        def known(leaf: Any) -> Any:
+            return values[id(leaf)] if type(leaf) is KerasTensor else leaf
+
+        for node in self.nodes:
+            if node.alone:
+                result = node.operation(values[id(node.args[0])])
             else:
-                args, kwargs = nest.map_structure(
-                    lambda leaf: (
-                        values[self._slots[id(leaf)]] if type(leaf) is KerasTensor else leaf
-                    ),
-                    structure,
-                )
-                result = operation(*args, **kwargs)
-                for slot, value in zip(made, nest.flatten(result), strict=True):
-                    values[slot] = value
-        if self._single:
-            return values[self._results[0]]
-        return nest.pack_sequence_as(self.outputs, [values[slot] for slot in self._results])
+                args, kwargs = nest.map_structure(known, (node.args, node.kwargs))
+                result = node.operation(*args, **kwargs)
+            if type(node.outputs) is KerasTensor:
+                values[id(node.outputs)] = result
+            else:
+                for tensor, value in zip(nest.flatten(node.outputs), nest.flatten(result)):
+                    values[id(tensor)] = value
+        if type(self.outputs) is KerasTensor:
+            return values[id(self.outputs)]
+        return nest.map_structure(known, self.outputs)
 
     @staticmethod
     def _fitting(owner: str, position: int, wanted: KerasTensor, given: Tensor) -> Any:
         """An input in the dtype and rank that `Input` promised; an axis of 1 may be missing."""
-        if given._value.dtype is not wanted.dtype.dtype:
-            given = cast(given, wanted.dtype)
+        given = cast(given, wanted.dtype.dtype)
         shape = given._value.shape
         if len(shape) == len(wanted.shape) - 1 and wanted.shape[-1] == 1:
             given = expand_dims(given, -1)

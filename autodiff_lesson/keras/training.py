@@ -7,6 +7,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,29 +106,35 @@ def fit(
     return self.history
 
 
-def _train_epoch(
-    model: Model, data: Epochs, visited: CallbackList, waiting: Any, bar: Any, epoch: int
-) -> dict[str, float]:
-    """The steps of one epoch; the logs after the last."""
-    step = step_of(model, "train_step", anew=_changed_trainable(model))
-    logs: dict[str, float] = {}
-    number = 0
-    begins, ends = visited.visits("on_train_batch_begin"), visited.visits("on_train_batch_end")
-    group = model.steps_per_execution
-    checked = False
-    for several in _grouped(data.epoch(), group):
-        for visit in begins:
-            visit(number)
+def _executions(
+    model: Model, kind: str, data: Epochs, visited: CallbackList, waiting: _Patient, size: int
+) -> Iterator[tuple[int, Any]]:
+    """Make the steps of an epoch; after each ``size`` of them give (how many, what came out)."""
+    step = step_of(model, f"{kind}_step")
+    begins = getattr(visited, f"on_{kind}_batch_begin")
+    batches, number = data.epoch(), 0
+    while several := list(islice(batches, size)):
+        begins(number)
         for batch in several:
             result = step(batch)
             number += 1
             if waiting.interrupted:
                 raise KeyboardInterrupt
+        yield number, result
+
+
+def _train_epoch(
+    model: Model, data: Epochs, visited: CallbackList, waiting: _Patient, bar: Any, epoch: int
+) -> dict[str, float]:
+    """The steps of one epoch; the logs after the last."""
+    _notice_trainable(model)
+    logs: dict[str, float] = {}
+    number, checked, size = 0, False, model.steps_per_execution
+    for number, result in _executions(model, "train", data, visited, waiting, size):
         logs = as_logs(result, "train_step", model)
         if not checked and not all(map(math.isfinite, logs.values())):
             checked = _warn_of_nan(logs, epoch, number)
-        for visit in ends:
-            visit(number - 1, logs)
+        visited.on_train_batch_end(number - 1, logs)
         bar.step(epoch, number, logs)
         if model.stop_training:
             break
@@ -167,20 +174,13 @@ def evaluate(
 
 
 def _test_epoch(
-    model: Model, data: Epochs, visited: CallbackList, waiting: Any
+    model: Model, data: Epochs, visited: CallbackList, waiting: _Patient
 ) -> dict[str, float]:
-    step = step_of(model, "test_step")
     model.reset_metrics()
     visited.on_test_begin()
     logs: dict[str, float] = {}
-    number = 0
-    for several in _grouped(data.epoch(), model.steps_per_execution):
-        visited.on_test_batch_begin(number)
-        for batch in several:
-            result = step(batch)
-            number += 1
-            if waiting.interrupted:
-                raise KeyboardInterrupt
+    size = model.steps_per_execution
+    for number, result in _executions(model, "test", data, visited, waiting, size):
         logs = as_logs(result, "test_step", model)
         visited.on_test_batch_end(number - 1, logs)
     visited.on_test_end(logs)
@@ -198,16 +198,12 @@ def predict(
     """The outputs for data as NumPy arrays, computed batch by batch with ``predict_step``."""
     data = Epochs(batches_of(x, batch_size=batch_size), steps)
     visited = CallbackList(callbacks, self, steps=data.steps, verbose=verbose)
-    step = step_of(self, "predict_step")
     visited.on_predict_begin()
     outputs: list[Any] = []
     with _Patient() as waiting:
-        for number, batch in enumerate(data.epoch()):
-            visited.on_predict_batch_begin(number)
-            outputs.append(step(batch))
-            visited.on_predict_batch_end(number, {"outputs": outputs[-1]})
-            if waiting.interrupted:
-                raise KeyboardInterrupt
+        for number, output in _executions(self, "predict", data, visited, waiting, 1):
+            outputs.append(output)
+            visited.on_predict_batch_end(number - 1, {"outputs": output})
     visited.on_predict_end()
     if not outputs:
         raise ValueError("predict was given no batch")
@@ -258,18 +254,6 @@ def _means(model: Model) -> set[str]:
     return names
 
 
-def _grouped(batches: Iterator, size: int) -> Iterator[list]:
-    """``size`` batches at a time; fewer at the end."""
-    group: list = []
-    for batch in batches:
-        group.append(batch)
-        if len(group) == size:
-            yield group
-            group = []
-    if group:
-        yield group
-
-
 def _check_compiled(model: Model, step: str) -> None:
     from .model import Model as Base
 
@@ -280,15 +264,16 @@ def _check_compiled(model: Model, step: str) -> None:
         )
 
 
-def _changed_trainable(model: Model) -> bool:
-    """Whether a weight was frozen or thawed since the training step was recorded.
-
-    What a recording trains is settled when it is made, so it is made anew then.
-    """
-    before: dict[int, bool] = getattr(model._recorded, "trained", {})
+def _notice_trainable(model: Model) -> None:
+    """Record the training step anew if a weight was frozen or thawed since: what a recording trains
+    is settled when it is made."""
+    made = model._recorded
     trainable = {id(v) for v in model.trainable_variables}
-    model._recorded.trained = now = {id(v): id(v) in trainable for v in model.weights}
-    return any(now.get(key, flag) != flag for key, flag in before.items())
+    now = {id(v): id(v) in trainable for v in model.weights}
+    before = getattr(made, "trained", {})
+    if any(now.get(key, flag) != flag for key, flag in before.items()):
+        vars(made).pop("train_step", None)
+    made.trained = now
 
 
 def _warn_of_nan(logs: dict[str, float], epoch: int, number: int) -> bool:
@@ -304,12 +289,12 @@ def _warn_of_nan(logs: dict[str, float], epoch: int, number: int) -> bool:
     return True
 
 
-def step_of(model: Model, name: str, anew: bool = False) -> Callable:
+def step_of(model: Model, name: str) -> Callable:
     """What is called with each batch: a step, recorded and played again if not ``run_eagerly``."""
     made = model._recorded
     if model.run_eagerly:
         return getattr(model, name)
-    if anew or not hasattr(made, name):
+    if not hasattr(made, name):
         setattr(made, name, Recorded(getattr(model, name)))
     return getattr(made, name)
 
