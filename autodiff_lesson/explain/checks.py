@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,32 +85,38 @@ class _Check:
 
     def report(self, name: str, order: int) -> GradientReport:
         count = len(self.varied)
-        checked = [f"{count} argument{'s' if count != 1 else ''}"]
-        if not self.varied:
+        if not count:
             return GradientReport(name, ["no argument is a floating number: nothing to vary"], [])
-        problems, customs = self._custom_rules()
+        checked = [f"{count} argument{'s' if count != 1 else ''}"]
+        customs = self._customs()
+        problems = [problem for record in customs for problem in self._promises(record)]
         checked += ["count, shapes and linearity of grad"] if customs else []
         if not problems:
-            problems = self._along(self._value, self._slopes, "the gradient")
+            problems = self._compared(self.f, "the gradient")
             checked.append("first order")
         if not problems and order > 1:
-            problems = self._along(self._slope_sum, self._second, "the second derivative")
+            problems = self._compared(self._gradient, "the second derivative")
             checked.append("second order")
         return GradientReport(name, problems, checked)
 
     # ------------------------------------------------------------ against finite differences
-    def _along(self, value: Callable, slopes: Callable, what: str) -> list[str]:
+    def _compared(self, f: Callable, what: str) -> list[str]:
         """Compare per argument, so that it can be said which one is wrong."""
+        tape, sources, outputs = self._taped(f, self.args)
+        # fixed weights of the outputs, so that one number stands for all of them
+        weights = [self._draw(o.shape) for o in outputs]
+        slopes = tape.gradient(outputs, sources, [self._tensor(w) for w in weights])
+
+        def value(args: list[Tensor]) -> float:
+            pairs = zip(_floating(f(*args)), weights, strict=True)
+            return sum(float(np.sum(o._value.astype(np.float64) * w)) for o, w in pairs)
+
         problems = []
-        for i in self.varied:
+        for i, slope in zip(self.varied, slopes, strict=True):
             for _ in range(_DIRECTIONS):
                 direction = self._draw(self.args[i].shape)
-                weights = [self._draw(a.shape) for a in self.args]
-                slope = slopes(weights)[i]
-                found = float(np.sum(slope * direction)) if slope is not None else 0.0
-                ahead, behind = (
-                    value(self._moved(i, direction, s), weights) for s in (self.step, -self.step)
-                )
+                found = 0.0 if slope is None else float(np.sum(slope._value * direction))
+                ahead, behind = (value(self._moved(i, s * direction)) for s in (1, -1))
                 wanted = (ahead - behind) / (2 * self.step)
                 if not abs(found - wanted) <= self.tolerance * (1 + abs(wanted)):
                     problems.append(
@@ -120,100 +126,60 @@ class _Check:
                     break
         return problems
 
+    def _gradient(self, *args: Tensor) -> list[Tensor]:
+        """The gradients of f as a function, which has a gradient in turn."""
+        tape, sources, outputs = self._taped(self.f, args)
+        draw = np.random.default_rng(1)  # the same weights at each call: it is one function
+        weights = [self._tensor(np.asarray(draw.normal(size=tuple(o.shape)))) for o in outputs]
+        return [g for g in tape.gradient(outputs, sources, weights) if g is not None]
+
+    def _taped(self, f: Callable, args: Sequence[Tensor]) -> tuple[GradientTape, list, list]:
+        """A recording of f, the arguments that are varied, and its floating outputs."""
+        sources = [args[i] for i in self.varied]
+        with GradientTape() as tape:
+            tape.watch(sources)
+            outputs = _floating(f(*args))
+        return tape, sources, outputs
+
     def _draw(self, shape: Any) -> Any:
         """A random direction of length 1."""
         drawn = self.random.normal(size=tuple(shape))
         return np.asarray(drawn / max(float(np.linalg.norm(drawn)), 1e-12))
 
-    def _moved(self, i: int, direction: Any, step: float) -> list[Tensor]:
+    def _tensor(self, value: Any) -> Tensor:
+        return Tensor(value.astype(self.dtype)[()])
+
+    def _moved(self, i: int, direction: Any) -> list[Tensor]:
+        """The arguments, of which one has made a step."""
         args = list(self.args)
-        args[i] = Tensor((args[i]._value + step * direction).astype(self.dtype)[()])
+        args[i] = self._tensor(args[i]._value + self.step * direction)
         return args
 
-    def _outputs(self, args: list[Tensor]) -> list[Tensor]:
-        found = [o for o in nest.flatten(self.f(*args)) if isinstance(o, Tensor)]
-        return [o for o in found if o.dtype.is_floating]
-
-    def _seeds(self, outputs: list[Tensor]) -> list[Tensor]:
-        """Fixed weights of the outputs, so that one number stands for all of them."""
-        draw = np.random.default_rng(1)
-        drawn = (np.asarray(draw.normal(size=tuple(o.shape)), self.dtype) for o in outputs)
-        return [Tensor(d[()]) for d in drawn]
-
-    def _value(self, args: list[Tensor], weights: list) -> float:
-        outputs = self._outputs(args)
-        seeds = self._seeds(outputs)
-        return sum(
-            float(np.sum(o._value.astype(np.float64) * s._value))
-            for o, s in zip(outputs, seeds, strict=True)
-        )
-
-    def _gradients(self, args: list[Tensor]) -> list[Tensor | None]:
-        with GradientTape() as tape:
-            tape.watch([args[i] for i in self.varied])
-            outputs = self._outputs(args)
-        found = tape.gradient(outputs, [args[i] for i in self.varied], self._seeds(outputs))
-        by_argument = dict(zip(self.varied, found, strict=True))
-        return [by_argument.get(i) for i in range(len(args))]
-
-    def _slopes(self, weights: list) -> list:
-        return [None if g is None else g._value for g in self._gradients(self.args)]
-
-    def _slope_sum(self, args: list[Tensor], weights: list) -> float:
-        """The gradients as one number: their sum, weighted."""
-        return sum(
-            float(np.sum(g._value * w))
-            for g, w in zip(self._gradients(args), weights, strict=True)
-            if g is not None
-        )
-
-    def _second(self, weights: list) -> list:
-        """The gradient of `_slope_sum`, by a tape around the gradient."""
-        sources = [self.args[i] for i in self.varied]
-        with GradientTape() as outer:
-            outer.watch(sources)
-            first = self._gradients(self.args)
-        pairs = [
-            (g, Tensor(w.astype(self.dtype)[()]))
-            for g, w in zip(first, weights, strict=True)
-            if g is not None
-        ]
-        if not pairs:
-            return [None] * len(self.args)
-        found = outer.gradient([g for g, _ in pairs], sources, [w for _, w in pairs])
-        by_argument = dict(zip(self.varied, found, strict=True))
-        return [
-            None if (g := by_argument.get(i)) is None else g._value for i in range(len(self.args))
-        ]
-
     # ------------------------------------------------------------ custom gradients
-    def _custom_rules(self) -> tuple[list[str], int]:
-        """What the grads of custom functions inside f do wrong, and how many there are."""
-        with GradientTape() as tape:
-            tape.watch([self.args[i] for i in self.varied])
-            self.f(*self.args)
-        customs = [r for r in tape._records if isinstance(r.op, CustomGradient)]
-        problems: list[str] = []
-        for record in customs:
-            problems += self._promises(record)
-        return problems, len(customs)
+    def _customs(self) -> list[Record]:
+        """The calls of custom functions inside f."""
+        tape, _, _ = self._taped(self.f, self.args)
+        return [r for r in tape._records if isinstance(r.op, CustomGradient)]
 
     def _promises(self, record: Record) -> list[str]:
-        op = record.op
-        one, two = self._upstream(record), self._upstream(record)
+        """What the grad of a custom function does wrong whatever its formula: count, shapes; and
+        it must be linear in upstream."""
+        op, says = record.op, f"It says {grad_line(record.op)}"
+        one, two = (
+            [self._draw(o.shape).astype(o._value.dtype) for o in record.outputs] for _ in range(2)
+        )
         try:
             first = self._asked(op, one)
         except ValueError as error:
             return [str(error)]
-        problems = []
-        for i, (x, g) in enumerate(zip(record.inputs, first, strict=True)):
-            if g is not None and g.shape != x._value.shape:
-                problems.append(
-                    f"the grad of {op.name} gives shape {g.shape} for argument {i}, which has "
-                    f"shape {x._value.shape}. It says {grad_line(op)}"
-                )
-        if problems:
-            return problems
+        misshapen = [
+            f"the grad of {op.name} gives shape {g.shape} for argument {i}, which has shape "
+            f"{x._value.shape}. {says}"
+            for i, (x, g) in enumerate(zip(record.inputs, first, strict=True))
+            if g is not None and g.shape != x._value.shape
+        ]
+        if misshapen:
+            return misshapen
         second = self._asked(op, two)
         both = self._asked(op, [a + 2.0 * b for a, b in zip(one, two, strict=True)])
         constant, bent = [], []
@@ -224,27 +190,29 @@ class _Check:
                 constant.append(str(i))
             elif not np.allclose(ab, a + 2.0 * b, rtol=self.tolerance, atol=self.tolerance):
                 bent.append(str(i))
+        problems = []
         if constant:
             problems.append(
                 f"the grad of {op.name} forgot `upstream`: for argument {' and '.join(constant)} "
                 "it gives the same whatever comes from above. Multiply the derivative by upstream. "
-                f"It says {grad_line(op)}"
+                + says
             )
         if bent:
             problems.append(
                 f"the grad of {op.name} is not linear in upstream for argument "
                 f"{' and '.join(bent)}: twice the upstream gradient must give twice the gradient. "
-                f"It says {grad_line(op)}"
+                + says
             )
         return problems
 
-    def _upstream(self, record: Record) -> list:
-        drawn = (self.random.normal(size=tuple(o.shape)) for o in record.outputs)
-        return [np.asarray(d, o._value.dtype) for d, o in zip(drawn, record.outputs, strict=True)]
-
     def _asked(self, op: CustomGradient, upstream: list) -> list:
-        found = op._ask([Tensor(u.astype(u.dtype)[()]) for u in upstream])
+        found = op._ask([Tensor(u[()]) for u in upstream])
         return [None if g is None else np.asarray(getattr(g, "_value", g)) for g in found]
+
+
+def _floating(outputs: Any) -> list[Tensor]:
+    found = [o for o in nest.flatten(outputs) if isinstance(o, Tensor)]
+    return [o for o in found if o.dtype.is_floating]
 
 
 def _converted(value: Any, dtype: Any) -> Tensor:

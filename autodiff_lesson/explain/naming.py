@@ -37,6 +37,8 @@ def names(tape: Any, frame: FrameType | None = None) -> dict[int, str]:
     ('x', 'y')
     """
     records: list[Record] = list(getattr(tape, "_records", tape))
+    copies, returned = _handed_over(records, function_calls(tape))
+    records = [r for r in records if id(r.output) not in copies]
     made = {id(t) for r in records for t in r.outputs}
     order = _in_order(tape, records)
     found: dict[int, str] = {}
