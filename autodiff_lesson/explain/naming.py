@@ -43,7 +43,11 @@ def names(tape: Any, frame: FrameType | None = None) -> dict[int, str]:
     order = _in_order(tape, records)
     found: dict[int, str] = {}
     for tensor, name in itertools.chain(
-        _assigned(records), _given(tape, records), _in_frame(frame or user_frame(2)), _used(records)
+        returned,
+        _assigned(records),
+        _given(tape, records),
+        _in_frame(frame or user_frame(2)),
+        _used(records),
     ):
         if name and id(tensor) in order:
             found.setdefault(id(tensor), name)
@@ -55,7 +59,47 @@ def names(tape: Any, frame: FrameType | None = None) -> dict[int, str]:
     stems = {base.rstrip("0123456789") for base in bases}
     letter = next(c for c in ("v", "t", "tensor") if c not in stems)  # v3 is not the third v
     fresh = (f"{letter}{i}" for i in itertools.count(1))
-    return {key: named[key] if key in named else next(fresh) for key in order}
+    called = {key: named[key] if key in named else next(fresh) for key in order}
+    for copy, argument in copies.items():
+        called[copy] = called[argument]
+    return called
+
+
+def function_calls(tape: Any) -> list[tuple[str, int, int]]:
+    """The outermost calls of a `function` on a tape: its name, the first record, the end."""
+    found: list[tuple[str, int, int]] = []
+    running: list[tuple[str, int]] = []
+    for name, count in getattr(tape, "_calls", ()):
+        if name is not None:
+            running.append((name, count))
+        elif running:  # the tape may have been reset inside of a call
+            called, begin = running.pop()
+            if not running and begin < count:
+                found.append((called, begin, count))
+    return found
+
+
+def _handed_over(
+    records: list[Record], calls: list[tuple[str, int, int]]
+) -> tuple[dict[int, int], list[tuple[Tensor, str]]]:
+    """Where functions were traced: the copies of their arguments, and names for their results.
+
+    The copies are made on the line of the call, what follows on the function's own lines.
+    """
+    copies: dict[int, int] = {}
+    returned: list[tuple[Tensor, str]] = []
+    for _, begin, end in calls:
+        first, last = records[begin], records[end - 1]
+        if first.op.name != "identity" or first.code is last.code:
+            continue
+        for record in records[begin:end]:
+            if (record.code, record.instruction) != (first.code, first.instruction):
+                break
+            copies[id(record.output)] = id(record.inputs[0])
+        expression = expression_at(first.code, first.instruction)
+        if expression is not None and len(expression.targets) == len(last.outputs):
+            returned += zip(last.outputs, expression.targets, strict=True)
+    return copies, returned
 
 
 def _in_order(tape: Any, records: list[Record]) -> dict[int, Tensor]:
