@@ -68,22 +68,22 @@ class Backward:
 
     def __init__(self, records: list[Record], starts: Sequence[tuple[int, tuple[int, ...]]]):
         """``starts``: per source, the number of records when it was watched, and its ids."""
-        self.kept: list[tuple[int, ...]] = []
-        begins: dict[int, set[int]] = {}
-        for begin, ids in starts:
-            self.kept.append(ids)
-            begins.setdefault(begin, set()).update(ids)
-        self._kept = set().union(*begins.values())
+        self.kept = [ids for _, ids in starts]
+        self._kept = {key for ids in self.kept for key in ids}
         self.reached: set[int] = set()
         self.records: list[Record] = []
-        order = sorted(begins)
-        for begin, end in zip(order, [*order[1:], len(records)]):
-            self.reached.update(begins[begin])
-            self._sweep(records[begin:end])
+        swept = 0
+        for begin, ids in sorted(starts):
+            self._sweep(records[swept:begin])
+            self.reached.update(ids)
+            swept = begin
+        self._sweep(records[swept:])
 
     def _sweep(self, records: list[Record]) -> None:
         """Forward once: what is made of something reached is reached too."""
         reached, live = self.reached, self.records
+        if not reached:
+            return
         for record in records:
             for tensor in record.inputs:
                 if id(tensor) in reached:
