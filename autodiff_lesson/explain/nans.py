@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..lines import Place, user_frame
-from ..recorder import silence
-from .naming import names
+from ..recorder import Record, silence
+from .naming import in_line, names
 from .writing import adjoint
 
 
@@ -72,21 +72,11 @@ def find_nan(tape: Any, target: Any) -> NanReport:
 def _forward(tape: Any, called: dict[int, str]) -> Birth | None:
     for record in tape._records:
         bad = next((t for t in record.outputs if not _finite(t._value)), None)
-        if bad is None or not all(_finite(t._value) for t in record.inputs):
-            continue
-        where = _first(bad._value)
-        inputs = ", ".join(
-            f"{called[id(t)]} = {_at(t._value, where, bad._value.shape)}"
-            for t in {id(t): t for t in record.inputs}.values()
-        )
-        return Birth(
-            record.op.name,
-            record.place,
-            (
-                f"Forward: {record.op.name} in {_line(record)} gave {_at(bad._value, where)} for "
-                f"{called[id(bad)]}{_index(where)}, from {inputs}."
-            ),
-        )
+        if bad is not None and all(_finite(t._value) for t in record.inputs):
+            where = _first(bad._value)
+            inputs = _values(record.inputs, where, bad._value.shape, called)
+            gave = f"gave {_at(bad._value, where)} for {called[id(bad)]}{_index(where)}"
+            return _birth(record, f"Forward: {{}} {gave}, from {inputs}.")
     return None
 
 
@@ -97,42 +87,40 @@ def _backward(tape: Any, target: Any, called: dict[int, str]) -> Birth | None:
         if not all(_finite(g) for g in upstream if g is not None):
             continue
         for given in step.contributions:
+            name = called[id(given.tensor)]
             if not _finite(given.local):
-                return _born(step, given, called)
+                return _born(step, given, name, called)
             if not _finite(given.adjoint):
-                return Birth(
-                    step.record.op.name,
-                    step.record.place,
-                    (
-                        f"Backward: adding up {adjoint(called[id(given.tensor)])} at "
-                        f"{_line(step.record)} left the range of {given.adjoint.dtype.name}."
-                    ),
-                )
+                left = f"left the range of {given.adjoint.dtype.name}"
+                return _birth(step.record, f"Backward: adding up {adjoint(name)} at {{}} {left}.")
     return None
 
 
-def _born(step: Any, given: Any, called: dict[int, str]) -> Birth:
-    record, name = step.record, called[id(given.tensor)]
-    where = _first(given.local)
-    values = ", ".join(
-        f"{called[id(t)]} = {_at(t._value, where, given.local.shape)}"
-        for t in {id(t): t for t in (*record.inputs, *record.outputs)}.values()
-    )
-    g = step.upstream
-    slope = ""
+def _born(step: Any, given: Any, name: str, called: dict[int, str]) -> Birth:
+    record, g, where = step.record, step.upstream, _first(given.local)
+    tensors = (*record.inputs, *record.outputs)
+    values = _values(tensors, where, given.local.shape, called)
+    made = f"its rule gave {_at(given.local, where)}"
     if type(g) is not tuple and g.shape == given.local.shape:
         local = _local(record, given.position, g)
         if local is not None:
-            slope = (
-                f" its derivative by {name} is {_at(local, where)}, and {_at(g, where)} (upstream) "
+            made = (
+                f"its derivative by {name} is {_at(local, where)}, and {_at(g, where)} (upstream) "
                 f"times that is {_at(given.local, where)}"
             )
-    slope = slope or f" its rule gave {_at(given.local, where)}"
-    return Birth(
-        record.op.name,
-        record.place,
-        (f"Backward: {record.op.name} in {_line(record)}, where {values}{_index(where)}:{slope}."),
-    )
+    return _birth(record, f"Backward: {{}}, where {values}{_index(where)}: {made}.")
+
+
+def _birth(record: Record, sentence: str) -> Birth:
+    """``sentence`` has a blank for the operation and its line."""
+    name = record.op.name
+    return Birth(name, record.place, sentence.format(f"{name} in {in_line(record)}"))
+
+
+def _values(tensors: tuple, where: tuple[int, ...], shape: tuple, called: dict[int, str]) -> str:
+    """Each tensor's name and its number at one place."""
+    each = {id(t): t for t in tensors}.values()
+    return ", ".join(f"{called[id(t)]} = {_at(t._value, where, shape)}" for t in each)
 
 
 def _local(record: Any, position: int, g: Any) -> Any:
@@ -164,8 +152,3 @@ def _at(value: Any, where: tuple[int, ...], shape: tuple | None = None) -> str:
 
 def _index(where: tuple[int, ...]) -> str:
     return f" at [{', '.join(map(str, where))}]" if where else ""
-
-
-def _line(record: Any) -> str:
-    place = record.place
-    return f"`{place.text}` ({place})" if place.text else str(place)
