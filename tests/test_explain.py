@@ -157,6 +157,7 @@ SAMPLES = {
     "softmax": (reduce._softmax, [B], {"axis": -1}),
     "log_softmax": (reduce._log_softmax, [B], {"axis": -1}),
     "cumsum": (reduce._cumsum, [B], {"axis": 1}),
+    "fractions": (nn.fractions, [tf.sigmoid(B)], {}),
     "conv2d": (nn._conv2d, [IMAGES, FILTERS], CONV),
     "conv2d_back_input": (
         nn._conv2d_back_input, [numbers(1, 4, 4, 3), FILTERS], {**CONV, "shape": (1, 4, 4, 2)}

@@ -224,7 +224,10 @@ def _rows(name: str, leaf: Any) -> np.ndarray:
 
 
 def _array(name: str, leaf: Any) -> np.ndarray:
-    array = leaf._value if isinstance(leaf, Tensor) else np.asarray(leaf)
+    try:
+        array = leaf._value if isinstance(leaf, Tensor) else np.asarray(leaf)
+    except ValueError as error:
+        raise ValueError(f"{name} is ragged, its rows differ in length: {error}") from None
     if array.dtype.kind not in "fiub":
         raise ValueError(
             f"{name} must hold numbers; it is {type(leaf).__name__} of dtype {array.dtype}"
@@ -234,6 +237,8 @@ def _array(name: str, leaf: Any) -> np.ndarray:
 
 def _weights_of(y: Any, class_weight: Mapping) -> np.ndarray:
     """The weight of each example by its label, a whole number or a one-hot row."""
+    if not isinstance(class_weight, Mapping):
+        raise ValueError(f"class_weight is a dict {{label: weight}}; received {class_weight!r}")
     labels = np.asarray(y)
     labels = labels.argmax(-1) if labels.ndim > 1 and labels.shape[-1] > 1 else labels.reshape(-1)
     found = [class_weight.get(label, 1.0) for label in labels.astype(int).tolist()]

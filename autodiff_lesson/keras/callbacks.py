@@ -85,10 +85,14 @@ class CallbackList:
         given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
         self._callbacks = [*(c for c in given if c is not None), *own]
         for callback in self._callbacks:
-            if not hasattr(callback, "set_model"):
+            if isinstance(callback, type) or not hasattr(callback, "set_model"):
                 raise TypeError(
                     f"a callback must be a keras.callbacks.Callback, and {callback!r} is none. "
-                    "For a plain function write LambdaCallback(on_epoch_end=...)"
+                    + (
+                        "A class becomes one by a call: write () behind it"
+                        if isinstance(callback, type)
+                        else "For a plain function write LambdaCallback(on_epoch_end=...)"
+                    )
                 )
             callback.set_params(params)
             callback.set_model(model)

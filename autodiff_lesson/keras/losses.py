@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import numpy_dtype
-from ..errors import InvalidArgumentError
 from ..ops.arithmetic import multiply
 from ..ops.create import convert_to_tensor
 from ..ops.elementwise import abs, cast, clip_by_value, log, square, where
 from ..ops.nn import (
+    fractions,
     sigmoid_cross_entropy_with_logits,
     softmax_cross_entropy_with_logits,
     sparse_softmax_cross_entropy_with_logits,
@@ -79,7 +79,7 @@ def binary_crossentropy(
     """
     y_true, y_pred = matched(y_true, y_pred)
     check_same_shape("binary_crossentropy", y_true, y_pred)
-    _check_fractions(y_true)
+    y_true = fractions(y_true)
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
     if from_logits:
@@ -179,15 +179,6 @@ def check_same_shape(name: str, y_true: Tensor, y_pred: Tensor) -> None:
         )
         raise ValueError(
             f"{name}: y_true has shape {true}, y_pred {pred}; they must be equal{sparse}"
-        )
-
-
-def _check_fractions(y_true: Tensor) -> None:
-    labels = y_true._value
-    if labels.size and not (labels.min() >= 0 and labels.max() <= 1):
-        raise InvalidArgumentError(
-            f"binary_crossentropy: labels lie between 0 and 1; these run from {labels.min():g} to "
-            f"{labels.max():g}. Labels -1 and 1 become 0 and 1 by (y + 1) / 2"
         )
 
 

@@ -268,7 +268,8 @@ class Model(Layer):
             total = loss if total is None else add(total, loss)
         if total is None:
             raise ValueError(
-                "No loss to compute. Provide a `loss` argument in `compile()`, and `y` in `fit()`."
+                "No loss to compute. Provide a `loss` argument in `compile()`, and `y` in `fit()`"
+                + ("." if y is not None else ": these data have no y.")
             )
         return total
 

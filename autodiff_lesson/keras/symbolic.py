@@ -218,5 +218,10 @@ class Graph:
             raise ValueError(
                 f"Input {position} of layer {owner!r} is incompatible with the layer: expected "
                 f"shape={wanted.shape}, found shape={shape}"
+                + (
+                    ". The first axis is the batch: a Dataset needs .batch(32), an array a new axis"
+                    if len(shape) < len(wanted.shape)
+                    else ""
+                )
             )
         return given

@@ -129,11 +129,12 @@ def _train_epoch(
     """The steps of one epoch; the logs after the last."""
     _notice_trainable(model)
     logs: dict[str, float] = {}
-    number, checked, size = 0, False, model.steps_per_execution
+    number, size = 0, model.steps_per_execution
     for number, result in _executions(model, "train", data, visited, waiting, size):
         logs = as_logs(result, "train_step", model)
-        if not checked and not all(map(math.isfinite, logs.values())):
-            checked = _warn_of_nan(logs, epoch, number)
+        if not (waiting.warned or all(map(math.isfinite, logs.values()))):
+            waiting.warned = True
+            _warn_of_nan(logs, epoch, number)
         visited.on_train_batch_end(number - 1, logs)
         bar.step(epoch, number, logs)
         if model.stop_training:
@@ -276,7 +277,7 @@ def _notice_trainable(model: Model) -> None:
     made.trained = now
 
 
-def _warn_of_nan(logs: dict[str, float], epoch: int, number: int) -> bool:
+def _warn_of_nan(logs: dict[str, float], epoch: int, number: int) -> None:
     names = [name for name, value in logs.items() if not math.isfinite(value)]
     warnings.warn(
         f"{', '.join(names)} became {logs[names[0]]} in step {number} of epoch {epoch + 1}. The "
@@ -286,7 +287,6 @@ def _warn_of_nan(logs: dict[str, float], epoch: int, number: int) -> bool:
         RuntimeWarning,
         stacklevel=4,
     )
-    return True
 
 
 def step_of(model: Model, name: str) -> Callable:
@@ -334,7 +334,7 @@ class _Patient:
     Ctrl-C interrupts at once.
     """
 
-    interrupted = False
+    interrupted = warned = False
 
     def __enter__(self) -> _Patient:
         self._before: Any = None

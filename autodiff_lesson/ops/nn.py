@@ -77,6 +77,17 @@ def labels_kernel(labels: Any, *, classes: int) -> Any:
 
 
 @kernel
+def fractions_kernel(x: Any) -> Any:
+    """The numbers, once each is seen to lie between 0 and 1. A row for the same reason."""
+    if x.size and not (x.min() >= 0 and x.max() <= 1):
+        raise InvalidArgumentError(
+            f"labels lie between 0 and 1; these run from {x.min():g} to {x.max():g}. Labels -1 and "
+            "1 become 0 and 1 by (y + 1) / 2"
+        )
+    return x
+
+
+@kernel
 def conv2d_kernel(x: Any, w: Any, *, strides: tuple, padding: str) -> Any:
     """The cross-correlation of (batch, h, w, in) with filters (h, w, in, out)."""
     if x.ndim != 4 or w.ndim != 4 or x.shape[3] != w.shape[2]:
@@ -154,6 +165,7 @@ def _pool_places(x: Any, window: tuple, strides: tuple, padding: str) -> Any:
 
 # fmt: off
 _labels = primitive(labels_kernel, name="labels")
+fractions = primitive(fractions_kernel, lambda g, z, x: g, name="fractions")
 _conv2d = primitive(conv2d_kernel,
     lambda g, z, x, w, *, strides, padding:
         conv2d_back_input(g, w, strides=strides, padding=padding, shape=x.shape),

@@ -41,6 +41,7 @@ DOMAINS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "real": lambda u: np.where(u < 0.5, -0.3 - 2.4 * u, 0.3 + 2.4 * (u - 0.5)),
     "positive": lambda u: 0.4 + 1.2 * u,
     "inside": lambda u: 1.7 * u - 0.85,
+    "fraction": lambda u: 0.1 + 0.8 * u,
     "low": lambda u: u - 1.4,
     "high": lambda u: u + 0.4,
     "bool": lambda u: u < 0.5,
@@ -338,6 +339,7 @@ TABLE: dict[str, Entry] = {
     "cumsum": _along(lambda x, axis: np.add.accumulate(x, axis)),
     # neural networks
     "contiguous": Entry(lambda x: x, ("real",), [(shapes, {}) for shapes in ONE[1:]]),
+    "fractions": _one(lambda x: x, "fraction"),
     "labels": _cases(lambda labels, classes: labels, (((),), {"classes": 3}), (((4,),), {"classes": 3}),
                      domains=("index",)),
     "conv2d": _cases(_conv, (((2, 4, 3, 2), (2, 2, 2, 3)), _VALID), (((1, 5, 4, 1), (3, 2, 1, 2)), _SAME)),
