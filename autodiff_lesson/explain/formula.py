@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -101,14 +102,11 @@ def formula(op: Any, position: int | None = None, names: dict[int, str] | None =
     >>> print(formula(tf.tanh), formula(tf.tanh).latex, sep="; ")
     x̄ = z̄ · (1 − z²); \\bar{x} = \\bar{z} \\cdot (1 - z^{2})
     """
-    upstream = None
-    if isinstance(op, Record):
-        record = op
-    elif hasattr(op, "record"):
-        record, upstream = op.record, op.upstream
+    if isinstance(op, Record) or hasattr(op, "record"):
+        record = getattr(op, "record", op)
     else:
         record = _tried(op)
-        names = names or _legend(op, record)
+        names = names or _legend(record)
     called = names or names_of([record], user_frame())
     if not record.op.rules:
         return Formula(record.op.name, [])
@@ -117,7 +115,7 @@ def formula(op: Any, position: int | None = None, names: dict[int, str] | None =
         ran = {given.position for given in getattr(op, "contributions", ())}
         ran = ran or set(range(len(record.inputs)))
         positions = [i for i in sorted(ran) if not is_number(called[id(record.inputs[i])])]
-    return _of_record(record, positions, upstream, called)
+    return _of_record(record, positions, getattr(op, "upstream", None), called)
 
 
 def _of_record(record: Record, positions: list[int], upstream: Any, called: dict) -> Formula:
@@ -132,10 +130,10 @@ def _of_record(record: Record, positions: list[int], upstream: Any, called: dict
             given = _contribution(record, i, g, z, symbols)
             if given is None:
                 continue
-            key = id(record.inputs[i])
-            given = lines[key][1] + given if key in lines else given
-            lines[key] = (called[key], given)
-            notes.append(_unbroadcast(called[key], given.shape, record.inputs[i].shape))
+            x, name = record.inputs[i], called[id(record.inputs[i])]
+            given = lines[id(x)][1] + given if id(x) in lines else given
+            lines[id(x)] = (name, given)
+            notes.append(_unbroadcast(name, given.shape, tuple(x.shape)))
     if isinstance(record.op, CustomGradient):
         notes.append(f"grad is that of {record.op.name}, {grad_line(record.op)}")
     note = "; ".join(dict.fromkeys(filter(None, notes)))
@@ -172,16 +170,14 @@ def _contribution(record: Record, i: int, g: tuple, z: tuple, symbols: list) -> 
 
 
 def _unbroadcast(name: str, given: tuple, shape: tuple) -> str:
-    if tuple(given) == tuple(shape):
+    """Over which axes the walk sums, where the input was broadcast."""
+    if given == shape:
         return ""
-    extra = len(given) - len(shape)
-    axes = [*range(extra)]
-    axes += [i + extra for i, n in enumerate(shape) if n == 1 and given[i + extra] != 1]
-    over = ", ".join(map(str, axes))
-    return (
-        f"{adjoint(name)} is then summed over {'axis' if len(axes) == 1 else 'axes'} {over}: "
-        f"{tuple(given)} -> {tuple(shape)}"
-    )
+    aligned = (1,) * (len(given) - len(shape)) + shape
+    new = len(given) - len(shape)
+    axes = [i for i, n in enumerate(given) if i < new or aligned[i] != n]
+    over = f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}"
+    return f"{adjoint(name)} is then summed over {over}: {given} -> {shape}"
 
 
 def grad_line(op: CustomGradient) -> str:
@@ -199,30 +195,15 @@ def grad_line(op: CustomGradient) -> str:
 
 
 # ---------------------------------------------------------------- an operation without a record
-class _Listener(Recorder):
-    """Keeps what one call of an operation records."""
-
-
 def _tried(op: Any) -> Record:
     """Run an operation on small numbers, to have a record of it."""
     name = getattr(op, "name", getattr(op, "__name__", repr(op)))
-    if isinstance(op, Primitive) and not op.variadic:
-        count = len(op.inputs)
-    elif callable(op) and not isinstance(op, Primitive):
-        required = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        parameters = inspect.signature(op).parameters.values()
-        count = sum(p.kind in required and p.default is p.empty for p in parameters)
-    else:
-        count = 0
-    for shape in ((2, 2), (2,), ()) if count else ():
-        tensors = [constant(np.full(shape, 0.25 + 0.25 * i)) for i in range(count)]
-        listener = _Listener()
-        with silence():
+    for shape in ((2, 2), (2,), ()):
+        tensors = [constant(np.full(shape, 0.25 + 0.25 * i)) for i in range(_inputs_of(op))]
+        listener = Recorder()
+        with silence(), suppress(OpError, ValueError, TypeError, AttributeError):
             thread.active.append(listener)
-            try:
-                op(*tensors)
-            except (OpError, ValueError, TypeError, IndexError):
-                continue
+            op(*tensors)
         steps = [r for r in listener._records if r.outputs]
         if len(steps) == 1:
             return steps[0]
@@ -238,14 +219,18 @@ def _tried(op: Any) -> Record:
     )
 
 
-def _legend(op: Any, record: Record) -> dict[int, str]:
+def _inputs_of(op: Any) -> int:
+    """How many inputs an operation needs."""
+    if isinstance(op, Primitive):
+        return len(op.inputs)
+    parameters = inspect.signature(op).parameters.values()
+    return sum(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
+
+
+def _legend(record: Record) -> dict[int, str]:
     """The names of the rules themselves: x, y, ... and z."""
-    row = record.op
-    known = getattr(row, "inputs", ())
-    count = len(record.inputs)
-    if getattr(row, "variadic", False) or len(known) != count:
-        known = [f"x{i}" for i in range(1, count + 1)] if count > 1 else ["x"]
-    outputs = record.outputs
+    known, inputs, outputs = record.op.inputs, record.inputs, record.outputs
+    if len(known) != len(inputs):  # a row that takes any number of inputs
+        known = tuple(f"x{i}" for i in range(1, len(inputs) + 1))
     called = ["z"] if len(outputs) == 1 else [f"z{i}" for i in range(1, len(outputs) + 1)]
-    tensors = (*record.inputs, *outputs)
-    return {id(t): name for t, name in zip(tensors, [*known, *called], strict=True)}
+    return {id(t): n for t, n in zip((*inputs, *outputs), (*known, *called), strict=True)}
