@@ -14,35 +14,26 @@ from ..recorder import Record, silence
 from ..tape import GradientTape
 from ..tensor import Tensor, as_value
 from .formula import grad_line
+from .sentence import Sentence
 
 _DIRECTIONS = 3
 # step and tolerance of central differences: about the cube root of the precision, and its square
 _STEPS = {"float64": (1e-5, 1e-5), "float32": (1e-2, 2e-2)}
 
 
-class GradientReport:
-    """What `check_gradients` found: true if nothing is wrong. Prints as a few lines.
+class GradientReport(Sentence):
+    """What `check_gradients` found, in a few lines; true if nothing is wrong.
 
     Attributes:
         problems: one sentence for each thing that is wrong.
         checked: what was compared.
     """
 
-    def __init__(self, name: str, problems: list[str], checked: list[str]):
-        self.name = name
-        self.problems = problems
-        self.checked = checked
+    problems: list[str]
+    checked: list[str]
 
     def __bool__(self) -> bool:
         return not self.problems
-
-    def __repr__(self) -> str:
-        if self.problems:
-            return "\n".join([f"{self.name}: wrong", *(f"- {p}" for p in self.problems)])
-        return f"{self.name}: right ({', '.join(self.checked)})"
-
-    def _repr_markdown_(self) -> str:
-        return repr(self)
 
 
 def check_gradients(f: Callable, *args: Any, order: int = 2) -> GradientReport:
@@ -64,12 +55,16 @@ def check_gradients(f: Callable, *args: Any, order: int = 2) -> GradientReport:
     name = str(getattr(f, "__name__", None) or getattr(f, "name", type(f).__name__))
     with silence(), np.errstate(all="ignore"):
         try:
-            return _Check(f, args, np.float64).report(name, order)
+            problems, checked = _Check(f, args, np.float64).report(order)
         except InvalidArgumentError as error:
             if "dtypes" not in str(error) and "float32" not in str(error):
                 raise
             # f holds float32 tensors of its own: then its numbers decide
-            return _Check(f, args, np.float32).report(name, order)
+            problems, checked = _Check(f, args, np.float32).report(order)
+    text = f"{name}: right ({', '.join(checked)})"
+    if problems:
+        text = "\n".join([f"{name}: wrong", *(f"- {p}" for p in problems)])
+    return GradientReport(text, problems=problems, checked=checked)
 
 
 class _Check:
@@ -83,10 +78,11 @@ class _Check:
         self.step, self.tolerance = _STEPS[self.dtype.name]
         self.random = np.random.default_rng(0)
 
-    def report(self, name: str, order: int) -> GradientReport:
+    def report(self, order: int) -> tuple[list[str], list[str]]:
+        """What is wrong, and what was compared."""
         count = len(self.varied)
         if not count:
-            return GradientReport(name, ["no argument is a floating number: nothing to vary"], [])
+            return ["no argument is a floating number: nothing to vary"], []
         checked = [f"{count} argument{'s' if count != 1 else ''}"]
         customs = self._customs()
         problems = [problem for record in customs for problem in self._promises(record)]
@@ -97,7 +93,7 @@ class _Check:
         if not problems and order > 1:
             problems = self._compared(self._gradient, "the second derivative")
             checked.append("second order")
-        return GradientReport(name, problems, checked)
+        return problems, checked
 
     # ------------------------------------------------------------ against finite differences
     def _compared(self, f: Callable, what: str) -> list[str]:

@@ -9,25 +9,15 @@ import numpy as np
 
 from ..recorder import silence
 from ..tensor import Tensor, constant
+from .sentence import Sentence
 
 NOT_YET = "Not answered yet: put your answer in place of the `...` and run the cell again."
 
 
-class Verdict(str):
-    """A sentence; it prints and shows as itself. ``.right`` tells whether the answer was right."""
+class Verdict(Sentence):
+    """What `check` says. ``.right`` tells whether the answer was right."""
 
     right: bool
-
-    def __new__(cls, right: bool, sentence: str) -> Verdict:
-        self = super().__new__(cls, sentence)
-        self.right = right
-        return self
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_markdown_(self) -> str:
-        return str(self)
 
 
 def check(answer: Any, expected: Any, at: Any = None, *, hint: str = "") -> Verdict:
@@ -51,22 +41,22 @@ def check(answer: Any, expected: Any, at: Any = None, *, hint: str = "") -> Verd
     Right.
     """
     if answer is ...:
-        return Verdict(False, NOT_YET)
+        return Verdict(NOT_YET, right=False)
+    wrong = _difference(answer, _array(expected) if at is None else _slope(expected, at))
+    if wrong:
+        return Verdict(f"Not yet: {wrong}. {hint}".rstrip(), right=False)
+    right = "Right." if at is None else "Right: finite differences say so too."
+    return Verdict(right, right=True)
+
+
+def _difference(answer: Any, right: np.ndarray) -> str:
+    """In what way an answer differs, in words; '' if it agrees to five digits or so."""
     if answer is None:
-        return Verdict(False, "Not yet: this is None. Ask explain.why_none(tape, target, source).")
-    right = _slope(expected, at) if at is not None else _array(expected)
+        return "this is None. Ask explain.why_none(tape, target, source)"
     try:
         given = _array(answer)
     except (TypeError, ValueError):
-        return Verdict(False, f"Not yet: a {type(answer).__name__} is no number. {hint}".rstrip())
-    wrong = _difference(given, right)
-    if wrong:
-        return Verdict(False, f"Not yet: {wrong}. {hint}".rstrip())
-    return Verdict(True, "Right." if at is None else "Right: finite differences say so too.")
-
-
-def _difference(given: np.ndarray, right: np.ndarray) -> str:
-    """In what way two arrays differ, in words; '' if they agree to five digits or so."""
+        return f"a {type(answer).__name__} is no number"
     if given.shape != right.shape:
         return f"the shape is {given.shape} where {right.shape} is needed"
     if not np.isfinite(given).all():

@@ -9,6 +9,7 @@ import numpy as np
 from ..lines import Place, user_frame
 from ..recorder import Record, silence
 from .naming import in_line, names
+from .sentence import Sentence
 from .writing import adjoint
 
 
@@ -21,8 +22,8 @@ class Birth(NamedTuple):
     """The sentence, with the values of one element for which it happened."""
 
 
-class NanReport:
-    """What `find_nan` found; false if everything is finite. Prints as a few sentences.
+class NanReport(Sentence):
+    """What `find_nan` found, a sentence for each; false if everything is finite.
 
     Attributes:
         forward: the first operation that made a NaN or an infinity of finite numbers, or None.
@@ -30,21 +31,12 @@ class NanReport:
         inputs: the names of what was not finite from the start.
     """
 
-    def __init__(self, forward: Birth | None, backward: Birth | None, inputs: list[str]):
-        self.forward = forward
-        self.backward = backward
-        self.inputs = inputs
+    forward: Birth | None
+    backward: Birth | None
+    inputs: list[str]
 
     def __bool__(self) -> bool:
         return bool(self.forward or self.backward or self.inputs)
-
-    def __repr__(self) -> str:
-        lines = [f"{name} holds NaN or infinity from the start." for name in self.inputs]
-        lines += [birth.what for birth in (self.forward, self.backward) if birth]
-        return "\n".join(lines) or "Every number is finite, forward and backward."
-
-    def _repr_markdown_(self) -> str:
-        return repr(self).replace("\n", "\n\n")
 
 
 def find_nan(tape: Any, target: Any) -> NanReport:
@@ -66,7 +58,11 @@ def find_nan(tape: Any, target: Any) -> NanReport:
         made = {id(t) for r in tape._records for t in r.outputs}
         begins = {id(t): t for r in tape._records for t in r.inputs if id(t) not in made}
         bad = [called[key] for key, t in begins.items() if not _finite(t._value)]
-        return NanReport(_forward(tape, called), _backward(tape, target, called), bad)
+        forward, backward = _forward(tape, called), _backward(tape, target, called)
+    lines = [f"{name} holds NaN or infinity from the start." for name in bad]
+    lines += [birth.what for birth in (forward, backward) if birth]
+    text = "\n".join(lines) or "Every number is finite, forward and backward."
+    return NanReport(text, forward=forward, backward=backward, inputs=bad)
 
 
 def _forward(tape: Any, called: dict[int, str]) -> Birth | None:

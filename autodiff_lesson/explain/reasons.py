@@ -13,10 +13,11 @@ from ..lines import Place, place_of, user_frame
 from ..recorder import Exit, Record, silence
 from ..tensor import Tensor
 from .naming import in_line, is_number, name_in, names
+from .sentence import Sentence
 
 
-class Reason(str):
-    """A sentence; it prints and shows as itself, without quotes.
+class Reason(Sentence):
+    """Why a gradient is None, and what to write instead.
 
     Attributes:
         case: which of the reasons it is, in two or three words.
@@ -25,18 +26,6 @@ class Reason(str):
 
     case: str
     place: Place | None
-
-    def __new__(cls, case: str, sentence: str, place: Place | None = None) -> Reason:
-        self = super().__new__(cls, sentence)
-        self.case = case
-        self.place = place
-        return self
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_markdown_(self) -> str:
-        return str(self)
 
 
 def why_none(tape: Any, target: Any, source: Any) -> Reason:
@@ -65,7 +54,8 @@ def why_none(tape: Any, target: Any, source: Any) -> Reason:
             found = asked(inquiry)
             if found:
                 words = inquiry.words | found
-                return Reason(case.format(**words), sentence.format(**words), words["place"])
+                case, place = case.format(**words), words["place"]
+                return Reason(sentence.format(**words), case=case, place=place)
     raise AssertionError("the last case fits whatever does not fit another")
 
 
