@@ -40,7 +40,7 @@ def names(tape: Any, frame: FrameType | None = None) -> dict[int, str]:
     copies, returned = _handed_over(records, function_calls(tape))
     records = [r for r in records if id(r.output) not in copies]
     made = {id(t) for r in records for t in r.outputs}
-    order = _in_order(tape, records)
+    order = {k: t for k, t in _in_order(tape, records).items() if k not in copies}
     found: dict[int, str] = {}
     for tensor, name in itertools.chain(
         returned,

@@ -39,6 +39,8 @@ function heatMap([rows, columns, numbers, shades, shape], [width, height], most)
   return { g, shape, width: columns * w, height: rows * h };
 }
 
+const counted = (records) => `${records.toLocaleString("en")} record${records === 1 ? "" : "s"}`;
+
 // Of a vector in long numbers, the first and the last.
 const fitted = (text) => (text.length <= WIDE ? text : text.replace(/ .* /, " … "));
 
@@ -218,6 +220,7 @@ class Stepper {
       id: `tip-${name}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 9, markerHeight: 9,
       markerUnits: "userSpaceOnUse", orient: "auto-start-reverse", class: `tip ${name}`,
     }, make("svg:path", { d: "M0 0L8 4L0 8z" })))));
+    if (view.g !== undefined) this.buildGround(svg, view);
     this.edges = view.edges.map(([op, position, d, to]) => {
       const el = make("svg:path", { class: "edge", d });
       svg.append(el);
@@ -226,24 +229,53 @@ class Stepper {
     this.items = view.items.map((item) => this.buildItem(svg, item));
     this.chip = make("svg:g", { class: "chip" });
     svg.append(this.chip);
-    this.itemOfOp = new Map();
-    this.itemOfNode = new Map();
-    this.items.forEach((item, i) => {
-      if (item.kind === "n") {
-        this.itemOfNode.set(item.id, i);
-        const made = this.node(item.id).b;
-        if (made >= 0 && item.sign) this.itemOfOp.set(made, i);
-      } else if (item.kind === "o") this.itemOfOp.set(item.id, i);
-    });
+    this.indexItems();
     this.canvas.replaceChildren(svg);
     this.box.style.setProperty("--w", w);
     this.buildCrumbs();
   }
 
-  buildItem(svg, [kind, id, x, y, w, h]) {
+  // Which item shows an op, which a node; and when something went back along an edge of a group.
+  indexItems() {
+    this.itemOfOp = new Map();
+    this.itemOfNode = new Map();
+    this.items.forEach((item, i) => {
+      if (item.kind === "n") this.itemOfNode.set(item.id, i);
+      if (item.group) for (let k = item.group.a; k < item.group.b; k++) this.itemOfOp.set(k, i);
+      else if (item.kind === "o") this.itemOfOp.set(item.id, i);
+      else if (item.sign) this.itemOfOp.set(this.node(item.id).b, i);
+    });
+    this.back = new Map();
+    this.data.frames.forEach((f, k) => {
+      if (f.t !== "add") return;
+      const key = `${this.from(f.n)},${this.itemOfOp.get(f.o)}`;
+      if (!this.back.has(key)) this.back.set(key, k);
+    });
+  }
+
+  // The item in which a node is.
+  from(node) { return this.itemOfNode.get(node) ?? this.itemOfOp.get(this.node(node).b); }
+
+  // What stands open among others is on ground of its own.
+  buildGround(svg, view) {
+    const group = this.data.groups[view.g];
+    const inside = (node) => group.a <= this.node(node).b && this.node(node).b < group.b;
+    const ground = make("svg:g", { class: "ground", onclick: () => this.unfold(group.u) },
+      make("svg:title", {}, `${group.n}: fold it again`));
+    for (const [op, position, d] of view.edges) {
+      if (op >= group.a && op < group.b && (position < 0 || inside(this.op(op).i[position]))) ground.append(make("svg:path", { d }));
+    }
+    for (const [kind, id, x, y, width, height] of view.items) {
+      if (kind === "n" ? !inside(id) : id < group.a || id >= group.b) continue;
+      ground.append(make("svg:rect", { x: x - 9, y: y - 32, width: width + 18, height: height + 41, rx: 14 }));
+    }
+    svg.append(ground);
+  }
+
+  buildItem(svg, [kind, id, x, y, w, h, call]) {
     const g = make("svg:g", { transform: `translate(${x} ${y})` });
     svg.append(g);
-    const item = { kind, id, g, x, y, w, h };
+    const item = { kind, id, g, x, y, w, h, group: this.data.groups[kind === "g" ? id : call] };
     if (kind === "o") {
       item.sign = this.buildSign(this.op(id), w / 2, 14);
       g.append(item.sign);
@@ -268,13 +300,13 @@ class Stepper {
   }
 
   buildGroup(item) {
-    const group = this.data.groups[item.id];
+    const { group } = item;
     const count = group.b - group.a;
-    this.button(item, "group", `${group.n}, ${count} records, unfold`, () => this.unfold(group.v));
+    this.button(item, "group", `${group.n}, ${counted(count)}, unfold`, () => this.unfold(group.v));
     item.state = make("svg:text", { x: 14, y: 47, class: "dim" });
     item.g.append(make("svg:text", { x: 14, y: 24 }, group.n), item.state,
       make("svg:path", { class: "more", d: `M${item.w - 22} 18h10m-5-5v10` }));
-    item.count = `${count.toLocaleString("en")} record${count === 1 ? "" : "s"}`;
+    item.count = counted(count);
   }
 
   buildNode(item) {
@@ -293,12 +325,10 @@ class Stepper {
     }
     item.adjoint = make("svg:g", { class: "adjoint" });
     item.g.append(item.adjoint);
-    const made_here = node.b >= 0 && this.op(node.b).o.length === 1;
     const [a, b] = this.range(this.view);
-    if (made_here && a <= node.b && node.b < b) {
-      item.sign = this.buildSign(this.op(node.b), item.w / 2, -12);
-      item.g.append(item.sign);
-    }
+    if (item.group) item.sign = this.buildCall(item.group, item.w / 2, -12);
+    else if (node.b >= a && node.b < b && this.op(node.b).o.length === 1) item.sign = this.buildSign(this.op(node.b), item.w / 2, -12);
+    if (item.sign) item.g.append(item.sign);
   }
 
   boxLines(node) {
@@ -319,6 +349,25 @@ class Stepper {
       make("svg:text", { y: 5, "text-anchor": "middle" }, op.g));
   }
 
+  // The folded call of a function, as the sign of what it returned.
+  buildCall(group, x, y) {
+    const width = group.n.length * 8.5 + 36;
+    const act = (event) => {
+      if (event.key && event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.unfold(group.v);
+    };
+    return make("svg:g", {
+      class: "sign call", transform: `translate(${x} ${y})`, tabindex: 0, role: "button",
+      "aria-label": `${group.n}, ${counted(group.b - group.a)}, unfold`, onclick: act, onkeydown: act,
+    },
+    make("svg:title", {}, `${group.n}, ${counted(group.b - group.a)}: unfold`),
+    make("svg:rect", { x: -width / 2, y: -14, width, height: 28, rx: 14 }),
+    make("svg:text", { x: -9, y: 5, "text-anchor": "middle" }, group.n),
+    make("svg:path", { class: "more", d: `M${width / 2 - 22} 0h10m-5-5v10` }));
+  }
+
   mapAt(value, x, y) {
     const map = heatMap(this.data.heat[value], HEAT, 15);
     map.g.setAttribute("transform", `translate(${x} ${y})`);
@@ -330,10 +379,7 @@ class Stepper {
   // The group whose inside a view shows; none for the whole.
   groupOf(view) { return this.data.groups.find((group) => group.v === view); }
 
-  range(view) {
-    const group = this.groupOf(view);
-    return group ? [group.a, group.b] : [0, this.data.ops.length];
-  }
+  range(view) { return [this.data.views[view].a, this.data.views[view].b]; }
 
   unfold(view) {
     this.view = view;
@@ -352,12 +398,12 @@ class Stepper {
     ] : []));
   }
 
-  // Inside a folded part the picture follows to the part where things happen.
+  // Once a part was opened, the part where things happen is.
   follow(f) {
     const op = f.o ?? (f.n === undefined ? undefined : this.node(f.n).b);
     if (this.view === 0 || op === undefined || op < 0) return;
-    const [a, b] = this.range(this.view);
-    if (a <= op && op < b) return;
+    const item = this.items[this.itemOfOp.get(op)];
+    if (item && (!item.group || this.data.views[this.view].g === undefined)) return;
     let view = 0;
     for (const group of this.data.groups) if (group.u === view && group.a <= op && op < group.b) view = group.v;
     this.view = view;
@@ -511,16 +557,18 @@ class Stepper {
 
   drawGraph(scroll = true) {
     const f = this.frame;
-    const group = (i) => this.items[i]?.kind === "g" && this.data.groups[this.items[i].id];
-    const here = (i) => f.o !== undefined && group(i) && group(i).a <= f.o && f.o < group(i).b;
+    const on = f.o === undefined ? undefined : this.itemOfOp.get(f.o);
     this.chip.replaceChildren();
     for (const { op, position, to, el } of this.edges) {
       let name = "edge";
       let tip = null;
       if (op < 0) {
-        const end = group(to);
-        if (end && this.ran[end.a] > this.step) name += " later";
-        if (here(to)) name += f.t === "add" ? " near" : " run";
+        const from = position, { group } = this.items[to];
+        if (group && this.ran[group.a] > this.step) name += " later";
+        if (this.back.get(`${from},${to}`) <= this.step) name += " played";
+        const now = f.t === "run" ? this.op(f.o).i.some((i) => this.from(i) === from)
+          : f.t === "add" && this.from(f.n) === from;
+        if (on === to && now) name += ` ${f.t}`;
       } else {
         const at = this.given.get(`${op}.${position}`);
         const current = f.o === op && (f.t === "run" || f.p === position);
@@ -529,7 +577,7 @@ class Stepper {
         if (current && position >= 0) {
           name += ` ${f.t}`;
           tip = f.t === "run" ? ["end", "fwd"] : ["start", "bwd"];
-          if (f.t === "add" && typeof f.c === "string") this.drawChip(el, f.c, this.items[this.itemOfOp.get(op)]);
+          if (f.t === "add" && typeof f.c === "string") this.drawChip(el, f.c, this.items[on]);
         }
       }
       el.setAttribute("class", name);
@@ -537,7 +585,7 @@ class Stepper {
       el.removeAttribute("marker-end");
       if (tip) el.setAttribute(`marker-${tip[0]}`, `url(#tip-${tip[1]})`);
     }
-    this.items.forEach((item, i) => this.drawItem(item, f, here(i)));
+    this.items.forEach((item, i) => this.drawItem(item, f, i === on));
     if (scroll) this.scrollGraph(f);
   }
 
@@ -555,12 +603,11 @@ class Stepper {
 
   drawItem(item, f, here) {
     const state = (...names) => item.g.setAttribute("class", ["item", item.name, ...names].filter(Boolean).join(" "));
-    item.sign?.classList.toggle("now", f.o !== undefined && this.itemOfOp.get(f.o) === this.items.indexOf(item));
+    item.sign?.classList.toggle("now", here);
     if (item.kind === "o") return state(this.ran[item.id] > this.step && "later");
     if (item.kind === "g") {
-      const group = this.data.groups[item.id];
       item.state.textContent = here ? this.op(f.o).n : item.count;
-      return state(this.ran[group.a] > this.step && "later", here && "now");
+      return state(this.ran[item.group.a] > this.step && "later", here && "now");
     }
     const node = this.node(item.id);
     const at = this.added[item.id].findLast((k) => k <= this.step);
@@ -593,9 +640,7 @@ class Stepper {
   }
 
   scrollGraph(f) {
-    const i = this.itemOfOp.get(f.o) ?? this.itemOfNode.get(f.n)
-      ?? this.items.findIndex((item) => item.kind === "g" && this.data.groups[item.id].a <= f.o
-        && f.o < this.data.groups[item.id].b);
+    const i = this.itemOfOp.get(f.o) ?? this.itemOfNode.get(f.n);
     const goal = [this.items[i], this.items[this.itemOfNode.get(f.n)]].filter(Boolean);
     if (!goal.length) return;
     const scale = this.canvas.firstChild.clientWidth / (this.data.views[this.view].w + 2 * PAD) || 1;

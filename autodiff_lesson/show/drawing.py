@@ -136,7 +136,7 @@ class _Pen:
     def __init__(self, picture: Picture, given: dict[int, list[dict]], heat: bool):
         self.picture, self.given, self.heat = picture, given, heat
 
-    def item(self, kind: str, i: int, x: int, y: int, w: int, h: int) -> str:
+    def item(self, kind: str, i: int, x: int, y: int, w: int, h: int, call: int = -1) -> str:
         if kind == "o":
             sign = self.picture.ops[i]["g"]
             return f'<g transform="translate({x} {y})">{_sign(sign, w / 2, 14)}</g>'
@@ -147,13 +147,13 @@ class _Pen:
             )
             cls = "constant"
         else:
-            inner, cls = self._node(i, w), self.picture.nodes[i]["k"]
+            inner, cls = self._node(i, w, call), self.picture.nodes[i]["k"]
         return (
             f'<g class="{cls}" transform="translate({x} {y})">'
             f'<rect class="box" width="{w}" height="{h}" rx="8"/>{inner}</g>'
         )
 
-    def _node(self, i: int, w: int) -> str:
+    def _node(self, i: int, w: int, call: int) -> str:
         node, given = self.picture.nodes[i], self.given.get(i, [])
         name, value = node["n"], node["v"]
         parts = [f"<title>{html.escape(self._total(i))}</title>"] if len(given) > 1 else []
@@ -175,7 +175,9 @@ class _Pen:
                          for who, (text, kind) in zip((name, barred(name)), lines)]  # fmt: skip
             parts += [_text(text, 12, 23 + LINE * k, kind) for k, (text, kind) in enumerate(lines)]
         made = node["b"]
-        if made >= 0 and len(self.picture.ops[made]["o"]) == 1:
+        if call >= 0:
+            parts.append(_sign(self.picture.groups[call]["n"], w / 2, -12))
+        elif made >= 0 and len(self.picture.ops[made]["o"]) == 1:
             parts.append(_sign(self.picture.ops[made]["g"], w / 2, -12))
         return "".join(parts)
 

@@ -1,7 +1,8 @@
-"""Folding a long recording: what belongs together is one box, and opens into a picture of its own.
+"""Folding a recording: what belongs together is one box, which opens.
 
-A recording is cut where a loop turns and where another layer's variables come in. Pieces of a list
-in which everything comes before what is made of it can be drawn as boxes without making a cycle.
+The call of a function always is. A long recording is cut where a loop turns and where another
+layer's variables come in. Pieces of a list in which everything comes before what is made of it can
+be drawn as boxes without making a cycle.
 """
 
 from __future__ import annotations
@@ -23,30 +24,54 @@ class Piece(NamedTuple):
     end: int
     name: str
     parts: list[Piece]
-    """What it is made of; empty if it is made of its records."""
+    """What in it is folded; its other records are not."""
+    call: bool = False
+    """Whether it is the call of a function."""
+
+    @property
+    def size(self) -> int:
+        """How many boxes it is when it is open, without what it is made from."""
+        inside = sum(part.end - part.start for part in self.parts)
+        return self.end - self.start - inside + len(self.parts)
 
 
-def folded(records: Sequence[Record], layers: dict[int, str], most: int) -> Piece:
-    """The whole recording as a piece; flat if it has no more than ``most`` records.
+def folded(
+    records: Sequence[Record],
+    layers: dict[int, str],
+    most: int,
+    calls: Sequence[tuple[str, int, int]] = (),
+) -> Piece:
+    """The whole recording as a piece.
 
     Args:
         records: in the order in which they ran.
         layers: the layer whose variable a tensor is, by the tensor's id.
-        most: how many records may stay unfolded.
+        most: how many boxes may be left; if there are more, pieces of the recording are folded too.
+        calls: of functions, none inside of another: name, first record, end.
     """
-    whole = Piece(0, len(records), "", [])
-    if len(records) <= most:
+    functions = [Piece(a, b, f"{name}()", [], call=True) for name, a, b in calls]
+    whole = Piece(0, len(records), "", functions)
+    if whole.size <= most:
         return whole
-    pieces = _cut(records, layers)
+    pieces: list[Piece] = []
+    borders = [0, *(i for piece in functions for i in (piece.start, piece.end)), len(records)]
+    for k, (start, end) in enumerate(itertools.pairwise(borders)):
+        cut = _cut(records, start, end, layers)
+        if k % 2:
+            piece = functions[k // 2]
+            pieces.append(piece._replace(parts=cut if len(cut) > 1 else []))
+        else:
+            pieces += cut
     return whole._replace(parts=_bundled(pieces))
 
 
-def _cut(records: Sequence[Record], layers: dict[int, str]) -> list[Piece]:
+def _cut(records: Sequence[Record], begin: int, end: int, layers: dict[int, str]) -> list[Piece]:
     """At the turns of loops and at the borders of layers; what is still long, evenly."""
-    starts, names = [0], [""]
+    starts, names = [begin], [""]
     layer, turn = "", 1
     before: Any = None
-    for k, record in enumerate(records):
+    for k in range(begin, end):
+        record = records[k]
         here = next((layers[id(t)] for t in record.inputs if id(t) in layers), layer)
         turned = (
             before is not None
@@ -64,7 +89,7 @@ def _cut(records: Sequence[Record], layers: dict[int, str]) -> list[Piece]:
                 names[-2] = f"turn {turn - 1}"
             layer = here
         before = record
-    ends = [*starts[1:], len(records)]
+    ends = [*starts[1:], end]
     pieces = [
         Piece(a, b, name, []) for a, b, name in zip(starts, ends, names, strict=True) if a < b
     ]
@@ -103,7 +128,11 @@ def _together(group: list[Piece]) -> Piece:
     start, end = group[0].start, group[-1].end
     first, last = group[0].name, group[-1].name
     turns = first.split()[-1], last.split()[-1] if last else ""
-    named = first.startswith("turn ") and last.startswith("turn ")
-    name = f"turns {turns[0]}–{turns[1]}" if named else f"records {start + 1}–{end}"
+    if len({piece.name for piece in group}) == 1 and first:
+        name = f"{first} × {len(group)}"
+    elif first.startswith("turn ") and last.startswith("turn "):
+        name = f"turns {turns[0]}–{turns[1]}"
+    else:
+        name = f"records {start + 1}–{end}"
     small = end - start <= MOST
     return Piece(start, end, name, [] if small else _bundled(group, inside=True))

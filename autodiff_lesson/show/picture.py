@@ -11,7 +11,8 @@ data is plain lists, dicts and strings, with short keys since a notebook keeps i
 ``ops``     one per record: n name, g sign, i and o the nodes that went in and came out, c block and
             line of the code, s the source of a custom gradient, y if it ran in the backward pass
             of another tape
-``groups``  folded runs of ops: n name, a first, b behind the last, v their view, u the view above
+``groups``  folded runs of ops: n name, a first, b behind the last, v their view, u the view above,
+            c if it is the call of a function
 ``views``   pictures, see `views`; the first is the whole
 ``heat``    heat maps; a value is a text, or the number of one of these
 ``frames``  what happens, one after the other: t is start, run (an op runs), seed (the walk begins
@@ -22,6 +23,7 @@ data is plain lists, dicts and strings, with short keys since a notebook keeps i
 
 from __future__ import annotations
 
+import bisect
 import inspect
 import linecache
 import re
@@ -31,7 +33,7 @@ import numpy as np
 
 from .. import nest
 from ..explain import formula, names, why_none
-from ..explain.naming import is_number
+from ..explain.naming import function_calls, is_number
 from ..lines import display_name, user_frame
 from ..recorder import Record
 from ..tape import GradientTape
@@ -97,7 +99,8 @@ class Picture:
         self._fold_constants()
         self.frames = self._frames()
         layers = {id(t): _layer(v) for v in tape.watched_variables() for t in self._read_as(v)}
-        whole = folded(self.records, {k: n for k, n in layers.items() if n}, unfolded)
+        named = {k: n for k, n in layers.items() if n}
+        whole = folded(self.records, named, unfolded, self._calls())
         parts = {"nodes": self.nodes, "ops": self.ops, "frames": self.frames, "heat": self.heat}
         self.groups, self.views = views(parts, whole)
 
@@ -156,6 +159,16 @@ class Picture:
         if type(source) is Tensor:
             return [source]
         return list(self.tape._reads.get(id(source), {}).values()) or [source._tensor]
+
+    def _calls(self) -> list[tuple[str, int, int]]:
+        """The outermost calls of functions: the name, the first record, and behind the last."""
+        own = {id(r) for r in self.records}
+        at = [i for i, r in enumerate(self.tape._records) if id(r) in own]
+        found = [
+            (printable(name), bisect.bisect_left(at, begin), bisect.bisect_left(at, end))
+            for name, begin, end in function_calls(self.tape)
+        ]
+        return [(name, begin, end) for name, begin, end in found if begin < end]
 
     def _fold_constants(self) -> None:
         """A plain number beside a sign needs no box of its own: it is written into the sign."""

@@ -1,9 +1,11 @@
-"""The pictures of a recording: boxes and edges, for the whole and for each folded part.
+"""The pictures of a recording: boxes and edges, for the whole and for each part that opens.
 
-A view is ``w`` and ``h``, its ``items`` and its ``edges``. An item is ``[kind, number, x, y, w,
-h]``: a node (kind 'n'), an op with several outputs (kind 'o'), or a folded group (kind 'g'). The
-sign of an op with one output sits on the upper edge of that output's box. An edge is ``[op,
-position, path]``, or, from or to a group, ``[-1, from item, path, to item]``.
+A view is ``w`` and ``h``, its ``items`` and its ``edges``, ``a`` and ``b``, the ops that it shows,
+and ``g``, the group that stands open in it among others. An item is ``[kind, number, x, y, w, h]``:
+a node (kind 'n'), an op with several outputs (kind 'o'), or a folded group (kind 'g'). The sign of
+an op with one output sits on the upper edge of that output's box. So does the name of a folded
+call of a function that has one result: that node has the number of the group as a seventh entry.
+An edge is ``[op, position, path]``, or, from or to a group, ``[-1, from item, path, to item]``.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ HEAT = 64, 44  # a heat map in a box is at most this large
 CELL = 15  # one of its cells
 BETWEEN = 10  # the heat maps of a value and of its adjoint
 ONE_LINE = 20  # characters; if "name = value" is longer, the name gets a line of its own
+IN_PLACE = 40  # boxes: a part opens among the others if no more than so many are seen then
 WIDELY = 3  # groups; what more than so many use is drawn without its edges to them
 SIGN = 32  # what the sign of the operation takes above its box
 Item = tuple[str, int]
@@ -37,15 +40,21 @@ def views(data: dict, whole: Piece) -> tuple[list[dict], list[dict]]:
 
     def add(piece: Piece, above: int) -> int:
         number = len(made)
-        made.append({})
-        numbers = []
+        first = len(groups)
+        numbers = list(range(first, first + len(piece.parts)))
         for part in piece.parts:
-            group = {"n": part.name, "a": part.start, "b": part.end, "u": number}
-            numbers.append(len(groups))
-            groups.append(group)
-            group["v"] = add(part, number)
-            group["n"] = group["n"] or f"records {part.start + 1}–{part.end}"
-        made[number] = maker.view(piece, numbers, groups)
+            name = part.name or f"records {part.start + 1}–{part.end}"
+            groups.append({"n": name, "a": part.start, "b": part.end, "u": number})
+            if part.call:
+                groups[-1]["c"] = 1
+        made.append(maker.view(piece, numbers, groups))
+        for g, part in zip(numbers, piece.parts, strict=True):
+            if part.parts or piece.size - 1 + part.size > IN_PLACE:
+                groups[g]["v"] = add(part, number)
+            else:
+                groups[g]["v"] = len(made)
+                others = [n for n in numbers if n != g]
+                made.append(maker.view(piece, others, groups) | {"g": g})
         return number
 
     add(whole, 0)
@@ -74,12 +83,18 @@ class _Maker:
         """The picture of one piece, its parts folded."""
         items: dict[Item, int] = {}
         owner: dict[int, Item] = {}  # the item that shows an op
+        calls: dict[Item, int] = {}  # the group that stands on a box as its sign
         for g in numbers:
-            owner.update(dict.fromkeys(range(groups[g]["a"], groups[g]["b"]), ("g", g)))
+            a, b = groups[g]["a"], groups[g]["b"]
+            item: Item = ("g", g)
+            if "c" in groups[g] and len(results := self._results(a, b)) == 1:
+                item = ("n", results[0])
+                calls[item] = g
+            owner.update(dict.fromkeys(range(a, b), item))
         for k in range(piece.start, piece.end):
             several = len(self.ops[k]["o"]) > 1
             owner.setdefault(k, ("o", k) if several else ("n", self.ops[k]["o"][0]))
-        leaves = self._leaves(piece, owner)
+        leaves = self._leaves(piece, owner, calls)
         everywhere = {i for i, users in leaves.items() if users > WIDELY}
         for node in leaves:
             items.setdefault(("n", node), len(items))
@@ -94,15 +109,23 @@ class _Maker:
                 if made in owner and owner[made][0] == "g":
                     start = owner[made]
                 if start != end and start in items and i not in everywhere:
-                    plain = start[0] == "n" and end[0] != "g"
+                    plain = start[0] == "n" and end[0] != "g" and end not in calls
                     edges.append((start, end, k if plain else -1, position))
-            if end[0] == "o":
+            if end[0] == "o" and end not in calls:
                 for j, out in enumerate(op["o"]):
                     items.setdefault(("n", out), len(items))
                     edges.append((end, ("n", out), k, -1 - j))
-        return self._placed(items, _once(edges), groups, piece)
+        return self._placed(items, _once(edges), groups, piece, calls)
 
-    def _leaves(self, piece: Piece, owner: dict[int, Item]) -> dict[int, int]:
+    def _results(self, a: int, b: int) -> list[int]:
+        """The nodes made by some ops that others use, or that are targets."""
+        made = [i for k in range(a, b) for i in self.ops[k]["o"]]
+        return [
+            i for i in made
+            if "t" in self.nodes[i] or any(not a <= user < b for user in self.used[i])
+        ]  # fmt: skip
+
+    def _leaves(self, piece: Piece, owner: dict[int, Item], calls: dict) -> dict[int, int]:
         """What comes from outside and is shown: not what only one folded group uses.
 
         With each, how many groups use it.
@@ -114,17 +137,23 @@ class _Maker:
                 if piece.start <= node["b"] < piece.end or node.get("h") or i in found:
                     continue
                 users = {owner[u] for u in self.used[i] if u in owner}
-                if len(users) > 1 or owner[k][0] != "g":
+                hidden = owner[k][0] == "g" or (owner[k] in calls and node["k"] == "constant")
+                if len(users) > 1 or not hidden:
                     found[i] = sum(kind == "g" for kind, _ in users)
         if piece.start == 0 and piece.end == len(self.ops):
             found |= {i: 0 for i, n in enumerate(self.nodes) if n["b"] < 0 and not self.used[i]}
         return found
 
     def _placed(
-        self, items: dict[Item, int], edges: list[tuple], groups: list[dict], piece: Piece
+        self,
+        items: dict[Item, int],
+        edges: list[tuple],
+        groups: list[dict],
+        piece: Piece,
+        calls: dict[Item, int],
     ) -> dict:
-        sizes = [self._size(item, groups) for item in items]
-        signs = [self._has_sign(item, piece) for item in items]
+        sizes = [self._size(item, groups, calls) for item in items]
+        signs = [item in calls or self._has_sign(item, piece) for item in items]
         full = [(w, h + SIGN * s) for (w, h), s in zip(sizes, signs, strict=True)]
         pairs = [(items[a], items[b]) for a, b, _, _ in edges]
         layout = layered(tuple(full), tuple(pairs))
@@ -132,13 +161,15 @@ class _Maker:
         for (kind, i), (x, y), (w, h), (_, tall) in zip(
             items, layout.centres, sizes, full, strict=True
         ):
-            boxes.append([kind, i, round(x - w / 2), round(y + tall / 2 - h), round(w), round(h)])
+            call = [calls[kind, i]] if (kind, i) in calls else []
+            corner = round(x - w / 2), round(y + tall / 2 - h)
+            boxes.append([kind, i, *corner, round(w), round(h), *call])
         drawn = []
         for (a, b, op, position), pair in zip(edges, pairs, strict=True):
             path = self._path(boxes, signs, pair, op, position, layout)
             drawn.append([op, position, path] if op >= 0 else [-1, items[a], path, items[b]])
         return {"w": round(layout.width), "h": round(layout.height), "items": boxes,
-                "edges": drawn}  # fmt: skip
+                "edges": drawn, "a": piece.start, "b": piece.end}  # fmt: skip
 
     def _has_sign(self, item: Item, piece: Piece) -> bool:
         if item[0] != "n":
@@ -146,7 +177,7 @@ class _Maker:
         made = self.nodes[item[1]]["b"]
         return piece.start <= made < piece.end and len(self.ops[made]["o"]) == 1
 
-    def _size(self, item: Item, groups: list[dict]) -> tuple[float, float]:
+    def _size(self, item: Item, groups: list[dict], calls: dict) -> tuple[float, float]:
         kind, i = item
         if kind == "g":
             group = groups[i]
@@ -156,6 +187,8 @@ class _Maker:
             return sign_width(self.ops[i]["g"]), 28
         node = self.nodes[i]
         w, h = self._box(node, self.longest[i])
+        if item in calls:
+            return max(w, sign_width(groups[calls[item]]["n"], folded=True)), h
         return (max(w, sign_width(self.ops[node["b"]]["g"])) if node["b"] >= 0 else w), h
 
     def _box(self, node: dict, adjoint: int) -> tuple[float, float]:
@@ -179,8 +212,8 @@ class _Maker:
         self, boxes: list, signs: list, pair: tuple, op: int, position: int, layout: Layout
     ) -> str:
         """A curve from the lower edge of one box to the sign above the other."""
-        _, _, xa, ya, wa, ha = boxes[pair[0]]
-        _, _, xb, yb, wb, _ = boxes[pair[1]]
+        _, _, xa, ya, wa, ha = boxes[pair[0]][:6]
+        _, _, xb, yb, wb, _ = boxes[pair[1]][:6]
         out = inward = 0.0
         if op >= 0 and position >= 0:
             shown = [i for i in self.ops[op]["i"] if not self.nodes[i].get("h")]
@@ -214,9 +247,9 @@ def map_size(heat: list) -> tuple[float, float]:
     return columns * min(HEAT[0] / columns, CELL), rows * min(HEAT[1] / rows, CELL)
 
 
-def sign_width(sign: str) -> float:
-    """The width of an operation's sign."""
-    return max(28.0, len(sign) * CHARACTER + 18)
+def sign_width(sign: str, folded: bool = False) -> float:
+    """The width of an operation's sign; of a folded call's, which has a plus."""
+    return max(28.0, len(sign) * CHARACTER + 18) + 18 * folded
 
 
 def _records(group: dict) -> str:

@@ -257,6 +257,36 @@ def test_long_tapes_are_folded_and_unfold(show_page):
     assert stepper.box.locator(".group").count() == before
 
 
+@tf.function
+def layer(x, w):
+    z = x * w
+    return tf.tanh(z) + x
+
+
+def called():
+    x, w = tf.constant(0.5), tf.constant(2.0)
+    with tf.GradientTape() as tape:
+        tape.watch([x, w])
+        h = layer(x, w)
+        y = h * h
+    return tape, y, [x, w]
+
+
+def test_the_call_of_a_function_unfolds_among_the_others(show_page):
+    stepper = show_page(html(called()))
+    call = stepper.box.get_by_role("button", name="layer(), 5 records, unfold")
+    before = stepper.box.locator(".node").count()
+    assert before == 4
+    call.click()
+    assert call.count() == 0 and stepper.box.locator(".node").count() == before + 4
+    assert stepper.text("nav") == "whole tape › layer()"
+    stepper.press("End", "Escape")
+    assert call.count() == 1
+    call.focus()
+    stepper.page.keyboard.press("Enter")
+    assert stepper.page.evaluate(FITS) == []
+
+
 @pytest.mark.parametrize("turns, opens, steps", [(333, 1.0, 0.05), (3333, 4.0, 0.05)])
 def test_thousands_of_records_step_at_once(show_page, turns, opens, steps):
     stepper = show_page(html(loop(turns)))
