@@ -19,6 +19,7 @@ import autodiff_lesson as tf
 from autodiff_lesson.ops.random import source
 
 memory = sys.modules["autodiff_lesson.function.memory"]
+flat = sys.modules["autodiff_lesson.function.flat"]
 
 MANY = int(os.environ.get("AUTODIFF_PROGRAMS", "150"))
 several = settings(
@@ -195,8 +196,9 @@ def same(given, kind, make) -> None:
 
 @contextmanager
 def using_memory_again():
-    """Let small arrays be written into again too, as large ones always are."""
-    with patch.multiple(memory, SMALL=1, LARGE=1):
+    """Let small arrays be written into again too, as large ones always are, and let every update
+    that can be done for several variables at once be done so."""
+    with patch.multiple(memory, SMALL=1), patch.multiple(flat, SAVED=0, LARGE=1):
         yield
 
 
@@ -274,6 +276,89 @@ def test_under_a_tape(program, given, kind):
     assert World(given, lambda world: make(world, tf.function), kind).go() == eager
     with using_memory_again():
         assert World(given, lambda w: tf.function(make(w, tf.function)), kind).go() == eager
+
+
+# ---------------------------------------------------------------- many variables at once
+NUMBER_BY_NUMBER = {
+    "add": tf.add,
+    "subtract": tf.subtract,
+    "multiply": tf.multiply,
+    "divide": lambda x, y: x / (tf.square(y) + 0.5),
+    "sqrt": lambda x, y: tf.sqrt(tf.square(x) + 0.25),
+    "shrink": lambda x, y: x * 0.25,
+    "rate": lambda x, y: x * RATE,
+    "larger": tf.maximum,
+}
+RATE = tf.Variable(0.5)
+BETWEEN = ("nothing", "assign", "hold", "tape", "other", "fail", "eager", "swap")
+rules = st.lists(
+    st.tuples(st.sampled_from([*NUMBER_BY_NUMBER]), *[st.integers(0, 9)] * 2),
+    min_size=1,
+    max_size=8,
+)
+events = st.lists(st.sampled_from(BETWEEN), min_size=4, max_size=8)
+lengths = st.lists(st.sampled_from([(2,), (2, 3), (3,), (1,), (3, 2), ()]), min_size=2, max_size=5)
+
+
+@several
+@given(rules, events, lengths)
+def test_many_variables_at_once(rule, events, shapes):
+    """One rule for several variables and a slot of each, and what may happen between its steps."""
+
+    def train(wrap) -> list:
+        rng = np.random.default_rng(3)
+        xs = [tf.Variable(rng.normal(size=s).astype("f")) for s in shapes]
+        slots = [tf.Variable(rng.normal(size=s).astype("f")) for s in shapes]
+
+        def step(i):
+            found = tf.gather(tf.range(3), i)
+            for number, (x, slot) in enumerate(zip(xs, slots, strict=True)):
+                pool = [tf.sin(x + float(number)), x.value(), slot.value()]
+                for name, a, b in rule:
+                    one, other = pool[a % len(pool)], pool[b % len(pool)]
+                    pool.append(NUMBER_BY_NUMBER[name](one, other))
+                x.assign(pool[-1])
+                slot.assign(pool[-2])
+            return xs[0].value(), found
+
+        def half():
+            for x in xs:
+                x.assign_sub(0.5 * x)
+
+        step, half, seen, held, tapes = wrap(step), wrap(half), [], [], []
+        fine, wrong = tf.constant(1), tf.constant(9)
+        for event in ["nothing", "nothing", *events]:
+            if event == "assign":
+                xs[0].assign(xs[0] * 0.5)
+            elif event == "hold":
+                held += [(v.numpy(), v.numpy().copy()) for v in (xs[-1], slots[0])]
+            elif event == "tape":
+                with tf.GradientTape() as tape:
+                    y = tf.square(xs[-1])
+                tapes.append((tape, y, xs[-1].numpy().copy()))
+            elif event == "other":
+                half()
+            elif event == "fail":
+                with pytest.raises(tf.errors.InvalidArgumentError):
+                    step(wrong)
+            elif event == "swap":
+                xs[0].assign(xs[0]), slots[0].assign(xs[0])
+            elif event == "eager":
+                for x in xs:
+                    x.assign_add(x)
+            result, _ = step(fine)
+            held.append((result._value, np.array(result._value)))
+            seen.append([bits(v._tensor) for v in (*xs, *slots)])
+        for now, before in held:
+            assert now.tobytes() == before.tobytes(), "what was handed out has changed"
+        for tape, y, then in tapes:
+            assert tape.gradient(y, xs[-1]).numpy().tobytes() == (2 * then).tobytes()
+        return seen
+
+    eager = train(lambda f: f)
+    with using_memory_again():
+        assert train(tf.function) == eager
+    assert train(tf.function) == eager
 
 
 OPTIMIZERS = {

@@ -128,6 +128,22 @@ class Line:
         self.several = False
 
 
+def values_in(line: Line) -> list[Value]:
+    """The values that a line uses."""
+    found: list[Value] = []
+    for arg in line.args:
+        if type(arg) is Value:
+            found.append(arg)
+        elif isinstance(arg, (list, tuple)):
+            found += [x for x in arg if type(x) is Value]
+    return found
+
+
+def arrays_in(line: Line) -> list[Value]:
+    """The values that a line uses, but for scalars."""
+    return [value for value in values_in(line) if value.ndim]
+
+
 def note(lines: list, function: Any, args: tuple, kwargs: dict) -> Value:
     """Make the call on the traced values, and note it."""
     result = Value(_call(function, _arrays(args), kwargs), lines)

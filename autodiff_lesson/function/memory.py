@@ -7,12 +7,11 @@ and the new values of variables too, or they go where nobody else can look (see 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .following import Line, Value
+from .following import Line, Value, arrays_in, values_in
 
 SMALL = 1 << 10  # bytes; NumPy keeps so small pieces of memory at hand, and plain a * b is fastest
 LARGE = 1 << 15  # bytes; for smaller arrays making them anew costs less than looking who holds them
@@ -23,25 +22,24 @@ class Plan:
 
     Attributes:
         out: id of a result -> the name of the array that it is written into.
-        arrays: name -> (shape, dtype) of each array that is used again at each call.
-        fixed: views of such arrays: made once, together with them.
-        rooms: (name, number of the assignment) of new values that get an array from the player.
+        arrays: name -> an array of the layout, for each that is used again at each call.
+        fixed: ids of lines that are not played at each call: views of such arrays, made once
+            together with them, and moves into a flat array of what is written there anyway.
+        views: the lines among them that make views.
     """
 
-    def __init__(
-        self, lines: list[Line], returned: list[Value], assigned: list[Value], name: Callable
-    ):
+    def __init__(self, lines: list[Line], given_out: list[Value], rooms: dict[int, str], name: Any):
         self._lines = lines
         self._name = name
-        self.out: dict[int, str] = {}
-        self.arrays: dict[str, tuple] = {}
-        self.fixed: list[Line] = []
-        self.rooms: list[tuple[str, int]] = []
-        self._fixed_ids: set[int] = set()
+        self.out = rooms
+        self.arrays: dict[str, np.ndarray] = {}
+        self.fixed: set[int] = set()
+        self.views: list[Line] = []
+        self._stay: set[int] = set()  # ids of those views
         self._roots: dict[int, Any] = {}  # keeps the ids below from being given to others
-        self._last = self._last_uses([*returned, *assigned])
+        self._last = self._last_uses(given_out)
         self._free: dict[tuple, list[str]] = {}
-        self._give_rooms(assigned)
+        self._give_parts()
         self._give_arrays()
 
     def _memory(self, value: Value) -> int:
@@ -58,25 +56,26 @@ class Plan:
         """For each memory the last line that uses it; infinity for what is given out."""
         last: dict[int, float] = {}
         for number, line in enumerate(self._lines):
-            for value in (*line.results, *values_in(line)):
+            for value in (*line.results, *arrays_in(line)):
                 last[self._memory(value)] = number
         last.update(dict.fromkeys(map(self._memory, given_out), float("inf")))
         return last
 
-    def _give_rooms(self, assigned: list[Value]) -> None:
-        made = {id(line.results[0]): line for line in self._lines if len(line.results) == 1}
-        for number, value in enumerate(assigned):
-            line = made.get(id(value))
-            if line is None or id(value) in self.out or not takes_out(line):
-                continue
-            if value.array.nbytes >= LARGE:
-                self.out[id(value)] = self._name("", "room")
-                self.rooms.append((self.out[id(value)], number))
+    def _give_parts(self) -> None:
+        """What goes into a flat array is written there at once where it can be."""
+        makers = {id(line.results[0]): line for line in self._lines if takes_out(line, 0)}
+        for line in self._lines:
+            if line.function == "put":
+                value = line.args[1]
+                if id(value) in makers and self._last[self._memory(value)] != float("inf"):
+                    self._last[self._memory(value)] = float("inf")
+                    self.out[id(value)] = line.args[0].name
+                    self.fixed.add(id(line))
 
     def _give_arrays(self) -> None:
         held: dict[int, str] = {}  # memory -> the name of the array that stands for it now
         for number, line in enumerate(self._lines):
-            used = set(map(self._memory, values_in(line)))
+            used = set(map(self._memory, arrays_in(line)))
             ending = [m for m in used if m in held and self._last[m] == number]
             # what works element by element may write over what it reads
             if isinstance(line.function, np.ufunc):
@@ -91,33 +90,35 @@ class Plan:
         memory = self._memory(result)
         if memory in held and memory in used:
             self._fix(line)
-        elif memory not in used and self._last[memory] != float("inf") and takes_out(line):
+        elif memory not in used and self._last[memory] != float("inf") and takes_out(line, SMALL):
             held[memory] = self.out[id(result)] = self._take(result.array)
 
     def _fix(self, line: Line) -> None:
         """A view of an array that stays where it is needs to be made only once."""
         sources = values_in(line)
-        if len(sources) == 1 and (id(sources[0]) in self.out or id(sources[0]) in self._fixed_ids):
-            self.fixed.append(line)
-            self._fixed_ids.add(id(line.results[0]))
+        if len(sources) == 1 and (id(sources[0]) in self.out or id(sources[0]) in self._stay):
+            self._stay.add(id(line.results[0]))
+            self.views.append(line)
+            self.fixed.add(id(line))
 
     def _take(self, array: Any) -> str:
-        layout = (array.shape, array.dtype)
+        layout = (array.shape, array.dtype, array.strides)
         free = self._free.setdefault(layout, [])
         if free:
             return free.pop()
         name = self._name("", "m")
-        self.arrays[name] = layout
+        self.arrays[name] = array
         return name
 
     def _release(self, ending: list[int], held: dict[int, str]) -> None:
         for memory in ending:
             name = held.pop(memory)
-            self._free[self.arrays[name]].append(name)
+            array = self.arrays[name]
+            self._free[array.shape, array.dtype, array.strides].append(name)
 
 
-def takes_out(line: Line) -> bool:
-    """Whether the line can write its result into a given array, and gains by it."""
+def takes_out(line: Line, size: int) -> bool:
+    """Whether the line can write its result, of so many bytes at least, into a given array."""
     if len(line.results) != 1:
         return False
     function = line.function[0] if type(line.function) is tuple else line.function
@@ -126,17 +127,11 @@ def takes_out(line: Line) -> bool:
         (isinstance(function, np.ufunc) or function in (np.dot, np.matmul, "astype"))
         and isinstance(array, np.ndarray)
         and array.base is None
-        and array.nbytes >= SMALL
-        and array.flags.c_contiguous
+        and array.nbytes >= size
+        and array.transpose(order_of(array)).flags.c_contiguous
     )
 
 
-def values_in(line: Line) -> list[Value]:
-    """The values that a line uses."""
-    found: list[Value] = []
-    for arg in line.args:
-        if type(arg) is Value:
-            found.append(arg)
-        elif isinstance(arg, (list, tuple)):
-            found += [x for x in arg if type(x) is Value]
-    return found
+def order_of(array: np.ndarray) -> list[int]:
+    """The axes, those with the longest steps through memory first."""
+    return sorted(range(array.ndim), key=lambda axis: -array.strides[axis])

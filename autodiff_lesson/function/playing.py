@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from typing import Any
-
-import numpy as np
 
 from ..errors import InvalidArgumentError
 from ..ops.random import source as draws
 from ..tensor import Tensor
 from ..variable import Variable
+from .flat import Flat
 from .hearing import called, check_guards, play_heard
 from .program import Program
 from .source import Writer
@@ -26,42 +24,6 @@ def commit(variables: list, tensors: list[Tensor]) -> None:
     The loop runs in C, where Python handles no signal: Ctrl-C comes before it or after it.
     """
     deque(map(_give, variables, tensors), maxlen=0)
-
-
-class Room:
-    """Where the new value of a large variable is written: the array of its last value but one.
-
-    That array is used only if nobody else can hold it: a value that was read, or that a tape
-    recorded, is left alone and a new array is made.
-    """
-
-    def __init__(self, variable: Variable):
-        value = variable._tensor._value
-        self.variable = variable
-        self.spare: list = []
-        self._shape, self._dtype = value.shape, value.dtype
-
-    def take(self) -> Any:
-        """An array to write into."""
-        spare, self.spare = self.spare, []
-        if spare:
-            array = spare.pop()
-            if _holders(array) == _ALONE and array.flags.owndata and array.flags.writeable:
-                return array
-        return np.empty(self._shape, self._dtype)
-
-
-def _holders(array: Any) -> int:
-    return sys.getrefcount(array)
-
-
-def _holders_of_nobodys() -> int:
-    array = np.empty(1)
-    return _holders(array)
-
-
-_ALONE = _holders_of_nobodys()
-"""What `_holders` says of an array that only one local variable holds."""
 
 
 def undrawn_if_failed(run: Any, tensors: list[Tensor], assigned: list) -> list[Tensor]:
@@ -89,9 +51,13 @@ class Player:
         self._replay = writer.compiled(self._filename)
         self._makes_memory = writer.namespace.get("memory")
         self._memories: list[tuple] = []
-        self._rooms = [Room(program.assigned[number][0]) for _, number in writer.plan.rooms]
-        self._reads = [variable for variable, _ in program.variables]
-        self._assigned = [variable for variable, _ in program.assigned]
+        self._reads = writer.reads
+        flats: dict[tuple, Flat] = {}
+        for _, variables in (*writer.sources, *writer.targets):
+            flats.setdefault(tuple(map(id, variables)), Flat(variables))
+        self._sources = [flats[tuple(map(id, them))] for _, them in writer.sources]
+        self._targets = [flats[tuple(map(id, them))] for _, them in writer.targets]
+        self._assigned = [*writer.assigned, *(v for flat in self._targets for v in flat.variables)]
         self._returned = len(program.outputs)
         self._draws = any(not s.inputs and s.outputs for s in program.steps)
         if not any(step.op is END for step in program.steps):
@@ -106,26 +72,29 @@ class Player:
     def _run(self, tensors: list[Tensor]) -> list[Tensor]:
         given = [t._value for t in tensors]
         given += [v._tensor._value for v in self._reads]
+        given += [flat.read() for flat in self._sources]
         memory = None
         if self._makes_memory:
             # taken out of the list while it is used: other threads and inner calls get another
             memory = self._memories.pop() if self._memories else self._makes_memory()
             given.append(memory)
-        if self._rooms:
-            given += [room.take() for room in self._rooms]
+        blocks = [flat.room() for flat in self._targets]
+        given += [block.array for block in blocks]
         try:
             made = self._replay(*given)
         except (ValueError, TypeError, IndexError) as error:
             raise self._explained(error) from None
         if memory:
             self._memories.append(memory)
-        results = list(map(Tensor, made))
+        results = list(map(Tensor, made[: len(made) - len(blocks)]))
         if self._assigned:
-            old = [room.variable._tensor._value for room in self._rooms]
-            commit(self._assigned, results[self._returned :])
+            new = results[self._returned :]
             del results[self._returned :]
-            for room in self._rooms:
-                room.spare = [old.pop(0)]
+            for block in blocks:
+                new += block.tensors
+            commit(self._assigned, new)
+            for flat, block in zip(self._targets, blocks, strict=True):
+                flat.assigned(block)
         return results
 
     def _explained(self, error: Exception) -> Exception:
@@ -151,5 +120,6 @@ class Player:
         have.update((slot, v._read()) for v, slot in program.variables)
         with called(self._name):
             play_heard(program, have)
-        commit(self._assigned, [have[slot] for _, slot in program.assigned])
+        variables = [variable for variable, _ in program.assigned]
+        commit(variables, [have[slot] for _, slot in program.assigned])
         return [have[slot] for slot in program.outputs]

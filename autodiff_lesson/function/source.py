@@ -19,8 +19,9 @@ import numpy as np
 
 from ..primitive import Primitive
 from ..printing import show_line
-from .following import Line, Value, follow
-from .memory import Plan, values_in
+from .flat import Fused, common_name, fuse, parts_of
+from .following import Line, Value, follow, values_in
+from .memory import Plan, order_of
 from .program import Program, Step
 from .tracing import ASSIGN, BEGIN, END, GUARD, READ
 
@@ -45,6 +46,9 @@ class Writer:
         text: the source.
         namespace: what the names in it mean.
         steps_at: line number -> the step that it belongs to.
+        reads: the variables whose values are handed in, each by itself.
+        sources, targets: those whose values are handed in, and come out, in one flat array.
+        assigned: those that get a value which is returned by itself.
     """
 
     def __init__(
@@ -63,8 +67,12 @@ class Writer:
         self._values: dict[int, Value] = {}
         self._places = _Places()
         self._called = called
+        self.sources: list[tuple[Value, list]] = []
+        self.targets: list[tuple[Value, list]] = []
+        self._gathered: list[tuple[Value, list[Value]]] = []
         self._lay_out(names)
         self._follow()
+        self._fuse()
         self.steps_at: dict[int, Step] = {}
         self.text = self._write(heading)
 
@@ -137,22 +145,71 @@ class Writer:
             rest = [n for n in self.lines[:end] if not isinstance(n.function, functools.partial)]
             self.lines[:end] = rest + early
 
-    @property
-    def results(self) -> list[Value]:
-        """What the function gives back: what is returned, then what is assigned."""
-        program = self._program
-        assigned = [slot for _, slot in program.assigned]
-        return [self._of(slot) for slot in [*program.outputs, *assigned]]
+    # ---------------------------------------------------------------- many variables at once
+    def _fuse(self) -> None:
+        """Put the same update of several variables into one, on flat arrays."""
+        given = [(variable, self._of(slot)) for variable, slot in self._program.assigned]
+        returned = list(map(self._of, self._program.outputs))
+        of = {id(value): variable for variable, value in given}
+        of.update((id(self._values[slot]), v) for v, slot in self._program.variables)
+        for fused in fuse(self.lines, returned, [value for _, value in given]):
+            self._take_place(fused, of, set(map(id, returned)))
+        at_once = {id(v) for _, variables in self.targets for v in variables}
+        alone = [(variable, value) for variable, value in given if id(variable) not in at_once]
+        self.assigned = [variable for variable, _ in alone]
+        self.results = [*returned, *(value for _, value in alone)]
+        used = {id(value) for line in self.lines for value in values_in(line)}
+        used.update(map(id, self.results))
+        slots = {id(v): slot for v, slot in self._program.variables}
+        self.reads = [v for v, slot in self._program.variables if id(self._values[slot]) in used]
+        self._given = [*self._program.arguments, *(slots[id(v)] for v in self.reads)]
+        for _, slot in self._program.variables:
+            if slot not in self._given:
+                self._names.free(self._values[slot].name)
+        for flat, _ in self.sources:
+            flat.name = self._names.new(flat.hint, "flat")
+
+    def _take_place(self, fused: Fused, of: dict, returned: set[int]) -> None:
+        old, made = set(map(id, fused.old)), {id(line.results[0]) for line in fused.lines}
+        self.lines = [line for line in self.lines if id(line) not in old]
+        step = fused.lines[0].step
+        after = []
+        for flat, column in fused.columns:
+            variables = [of[id(value)] for value in column if id(value) in of]
+            if id(flat) not in made and flat.origin != "variable":
+                self.lines += self._put_together(flat, column, step)
+            elif variables:
+                flat.hint = common_name([self._called(v) for v in variables], "variables")
+                if id(flat) in made:
+                    flat.hint = "new_" + flat.hint
+                    self.targets.append((flat, variables))
+                else:
+                    self.sources.append((flat, variables))
+                if not returned.isdisjoint(map(id, column)):
+                    after.append(Line(parts_of, (flat, _shapes(column)), {}, tuple(column)))
+        for line in after:
+            line.step, line.several = step, True
+        self.lines += fused.lines + after
+
+    def _put_together(self, flat: Value, column: list[Value], step: Step) -> list[Line]:
+        """The lines that move what the lanes begin with into one array."""
+        names = [value.hint or value.name for value in column]
+        name = "gradients" if all(n.startswith("d_") for n in names) else common_name(names, "")
+        flat.name = self._names.new(name, "flat")
+        parts = [Value(value.array, [], "part") for value in column]
+        for part in parts:
+            part.name = self._names.new("", "part")
+        self._gathered.append((flat, parts))
+        lines = [Line("put", pair, {}, ()) for pair in zip(parts, column, strict=True)]
+        for line in lines:
+            line.step = step
+        return lines
 
     # ---------------------------------------------------------------- from lines to text
     def _write(self, heading: str) -> str:
-        program = self._program
-        returned = self.results
-        assigned = returned[len(program.outputs) :]
-        plan = self.plan = Plan(
-            self.lines, returned[: len(program.outputs)], assigned, self._names.new
-        )
-        fixed = set(map(id, plan.fixed))
+        rooms = {id(flat): self._names.new("", "room") for flat, _ in self.targets}
+        given_out = [*self.results, *(flat for flat, _ in self.targets)]
+        plan = self.plan = Plan(self.lines, given_out, dict(rooms), self._names.new)
         body: list[str] = []
         places: list[tuple[int, Step]] = []
         section, place = "", ("", 0)
@@ -165,49 +222,77 @@ class Writer:
                 place = self._places.of(step)
                 body.append(f"# {_comment(linecache.getline(*place).strip())}")
             for result in line.results:
-                result.name = self._names.new(result.hint, "v")
-            if id(line) in fixed:
+                result.name = result.name or self._names.new(result.hint, "v")
+            if id(line) in plan.fixed:
                 continue
             body.append(self._statement(line))
             places.append((len(body), step))
-        body.append(f"return {self._tuple(self.results)}")
-        slots = [*program.arguments, *(slot for _, slot in program.variables)]
+        body.append(f"return {self._tuple([*self.results, *(flat for flat, _ in self.targets)])}")
+        slots = self._given
         given = [
             self._names.new("", "again") if slot in slots[:i] else self._values[slot].name
             for i, slot in enumerate(slots)
         ]
+        given += [flat.name for flat, _ in self.sources]
         head = [f"# {_comment(part)}" for part in heading.splitlines()]
+        head += [line for flat, them in self.sources for line in self._members(flat, them)]
         head += [f"# {name} = {_shown(v)}" for name, v in self._shown_constants()]
-        if plan.arrays:
+        if plan.arrays or self._gathered:
             head += self._memory(plan)
             given.append("memory")
             body.insert(0, f"{self._kept(plan)} = memory")
             places = [(at + 1, step) for at, step in places]
-        given += [name for name, _ in plan.rooms]
+        given += rooms.values()
         head.append(f"def {self.name}({', '.join(given)}):")
         self.steps_at = {len(head) + at: step for at, step in places}
         return "\n".join(head + ["    " + line if line else "" for line in body]) + "\n"
 
+    def _members(self, flat: Value, variables: list) -> list[str]:
+        """What lies in a flat array, if that can be said in names."""
+        value = {id(v): self._values[slot] for v, slot in self._program.variables}
+        names = [value[id(v)].name for v in variables]
+        if not {value[id(v)].name for v in self.reads}.issuperset(names):
+            return []
+        names = names if len(names) < 7 else [*names[:2], "...", names[-1]]
+        return [f"# {flat.name} = {', '.join(names)} in one array"]
+
     def _memory(self, plan: Plan) -> list[str]:
         """The function that makes the arrays which are written again at each call."""
         lines = ["", "def memory():"]
-        for name, (shape, dtype) in plan.arrays.items():
-            lines.append(f"    {name} = np.empty({self._text(shape)}, {self._text(dtype)})")
-        for line in plan.fixed:
+        for name, array in plan.arrays.items():
+            lines.append(f"    {name} = {self._empty(array)}")
+        for flat, parts in self._gathered:
+            lines.append(f"    {flat.name} = np.empty({flat.shape}, {self._text(flat.dtype)})")
+            call = Line(parts_of, (flat, _shapes(parts)), {}, tuple(parts))
+            call.several = True
+            lines.append(f"    {self._statement(call)}")
+        for line in plan.views:
             (source,) = values_in(line)
             source.name, before = plan.out.get(id(source), source.name), source.name
             lines.append(f"    {self._statement(line)}")
             source.name = before
         return [*lines, f"    return {self._kept(plan)}", "", ""]
 
+    def _empty(self, array: np.ndarray) -> str:
+        """An array of the same layout in memory."""
+        order = order_of(array)
+        shape = tuple(array.shape[axis] for axis in order)
+        text = f"np.empty({shape}, {self._text(array.dtype)})"
+        back = tuple(sorted(range(array.ndim), key=order.__getitem__))
+        return text if order == sorted(order) else f"{text}.transpose({back})"
+
     def _kept(self, plan: Plan) -> str:
-        names = [*plan.arrays, *(line.results[0].name for line in plan.fixed)]
+        names = [*plan.arrays, *(line.results[0].name for line in plan.views)]
+        for flat, parts in self._gathered:
+            names += [flat.name, *(part.name for part in parts)]
         return ", ".join(names) + ("," if len(names) == 1 else "")
 
     def _statement(self, line: Line) -> str:
         if line.function is GUARD:
             test = "if not" if line.kwargs["value"] else "if"
             return f"{test} {self._text(line.args[0])}: raise OtherWay"
+        if line.function == "put":
+            return f"{self._text(line.args[0])}[...] = {self._text(line.args[1])}"
         if line.function == "astype" and id(line.results[0]) in self.plan.out:
             name = line.results[0].name
             out, what = self.plan.out[id(line.results[0])], self._text(line.args[0])
@@ -322,6 +407,10 @@ class Writer:
         ]
 
 
+def _shapes(values: list[Value]) -> tuple:
+    return tuple(value.shape for value in values)
+
+
 class _Names:
     """Gives out identifiers, each once."""
 
@@ -338,6 +427,10 @@ class _Names:
             self._used[stem] = 1
             return stem
         return self._numbered(stem, stem + "_", 2)
+
+    def free(self, name: str) -> None:
+        """Nothing has this name after all."""
+        self._used.pop(name, None)
 
     def _numbered(self, stem: str, begin: str, first: int) -> str:
         number = self._count.get(stem, first - 1)

@@ -1,0 +1,224 @@
+"""The same update of many variables, written once: they lie one after another in one array.
+
+An optimizer does the same few things to each variable and what it remembers of it. NumPy needs
+about as long for ten numbers as for some hundred, so these lines are written once, for arrays that
+hold all of them. Only operations that IEEE 754 rounds exactly are: they give the same bits
+wherever in an array a number stands.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import takewhile
+from operator import attrgetter, is_
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..tensor import Tensor
+from ..variable import Variable
+from .following import Line, Value, arrays_in
+from .memory import LARGE
+
+_EXACT = frozenset(
+    {np.add, np.subtract, np.multiply, np.true_divide, np.sqrt, np.square, np.negative}
+)
+SAVED = 6  # lines; to save fewer is not worth reading about
+_tensor_of = attrgetter("_tensor")
+
+
+class Fused(NamedTuple):
+    """The lines that take the places of several chains of lines with the same calls.
+
+    Each chain is a lane; what stands in the same place of each lane is in one flat array.
+    """
+
+    lines: list[Line]
+    old: list[Line]
+    columns: list[tuple[Value, list[Value]]]
+    """Each flat value, and the values of the lanes that lie in it."""
+
+
+def fuse(lines: list[Line], returned: list[Value], assigned: list[Value]) -> list[Fused]:
+    """Find the chains at the end of a program that do the same to different variables."""
+    counts: dict[int, int] = defaultdict(int)
+    for value in assigned:
+        counts[id(value)] += 1
+    alike: dict[tuple, list] = defaultdict(list)
+    for lane in _lanes(_last_lines(lines, {id(v) for v in returned} - counts.keys())):
+        key, values = _described(lane, counts)
+        alike[key].append((lane, values))
+    found = []
+    for lanes in alike.values():
+        (first, values), size = lanes[0], sum(column[0].size for _, column in lanes)
+        saved = (len(lanes) - 1) * len(first)
+        assigns = {counts[id(value)] for value in values}
+        if assigns == {0, 1} and (saved >= SAVED or size * values[0].dtype.itemsize >= LARGE):
+            found.append(_fused(lanes, size))
+    return found
+
+
+def _last_lines(lines: list[Line], elsewhere: set[int]) -> list[Line]:
+    """Those that work number by number, and whose results only such lines use."""
+    found = []
+    for line in reversed(lines):
+        if _number_by_number(line) and id(line.results[0]) not in elsewhere:
+            found.append(line)
+        else:
+            elsewhere.update(map(id, arrays_in(line)))
+    return found[::-1]
+
+
+def _number_by_number(line: Line) -> bool:
+    return (
+        type(line.function) is np.ufunc
+        and line.function in _EXACT
+        and line.results[0].ndim > 0
+        and all(v.shape == line.results[0].shape for v in arrays_in(line))
+        and all(v.array.flags.c_contiguous for v in (*arrays_in(line), *line.results))
+    )
+
+
+def _lanes(lines: list[Line]) -> Iterable[list[Line]]:
+    """Lines that have an array in common, directly or by others, are one lane."""
+    of: dict[int, int] = {}
+
+    def root(i: int) -> int:
+        while of.setdefault(i, i) != i:
+            i = of[i]
+        return i
+
+    for line in lines:
+        for value in arrays_in(line):
+            of[root(id(value))] = root(id(line.results[0]))
+    lanes: dict[int, list[Line]] = defaultdict(list)
+    for line in lines:
+        lanes[root(id(line.results[0]))].append(line)
+    return lanes.values()
+
+
+def _described(lane: list[Line], counts: dict[int, int]) -> tuple[tuple, list[Value]]:
+    """What a lane does, in terms that are the same for another that does the same; its arrays."""
+    numbers: dict[int, int] = {}
+    values: list[Value] = []
+    key: list = []
+
+    def number(value: Value, *kind: Any) -> int:
+        if id(value) not in numbers:
+            numbers[id(value)] = len(values)
+            values.append(value)
+            key.append((value.dtype, *kind))
+        return numbers[id(value)]
+
+    for line in lane:
+        args = [
+            number(a, a.origin == "variable") if type(a) is Value and a.ndim
+            else ("the", id(a)) if type(a) is Value and a.origin != "constant"
+            else _bits(getattr(a, "array", a))
+            for a in line.args
+        ]  # fmt: skip
+        result = line.results[0]
+        key.append((line.function, *args, number(result, counts[id(result)])))
+    return tuple(key), values
+
+
+def _bits(scalar: Any) -> tuple:
+    array = np.asarray(scalar)
+    return type(scalar), array.dtype, array.tobytes()
+
+
+def _fused(lanes: list, size: int) -> Fused:
+    (first, values), lines = lanes[0], []
+    flat = {
+        id(v): Value(
+            np.empty(size, v.dtype), v.lines, "variable" if v.origin == "variable" else "line"
+        )
+        for v in values
+    }
+    for line in first:
+        args = tuple(flat.get(id(a), a) for a in line.args)
+        made = Line(line.function, args, {}, (flat[id(line.results[0])],))
+        made.step = line.step
+        lines.append(made)
+    columns = zip(flat.values(), zip(*(column for _, column in lanes), strict=True), strict=True)
+    old = [line for lane, _ in lanes for line in lane]
+    return Fused(lines, old, [(value, list(column)) for value, column in columns])
+
+
+class Block:
+    """A flat array with a tensor for each of the variables that lie in it."""
+
+    def __init__(self, shapes: list[tuple], dtype: Any):
+        self.array = np.zeros(sum(map(math.prod, shapes)), dtype)
+        self.tensors = [Tensor(part) for part in parts_of(self.array, shapes)]
+        self._held = [self.array, *self.tensors, *[t._value for t in self.tensors]]
+        self._alone = self._holders()
+
+    def _holders(self) -> int:
+        return sum(map(sys.getrefcount, self._held))
+
+    def is_free(self) -> bool:
+        """Whether nobody else holds the array, a tensor, or a view of it."""
+        return self._holders() == self._alone
+
+
+class Flat:
+    """Variables whose values lie one after another after each replay that assigns them.
+
+    A new value is written where the last but one was, if nobody can hold that any more: what was
+    read by somebody, or recorded by a tape, is left alone and a new array is made.
+    """
+
+    def __init__(self, variables: list[Variable]):
+        self.variables = variables
+        self._shapes = [v._tensor._value.shape for v in variables]
+        self._dtype = variables[0]._tensor._value.dtype
+        self._now: Block | None = None
+        self._spare: list[Block] = []
+
+    def read(self) -> Any:
+        """The values of now in one array."""
+        block = self._now
+        if block is not None:
+            array = block.array  # held first: what is held is not written into
+            if all(map(is_, block.tensors, map(_tensor_of, self.variables))):
+                return array
+        return np.concatenate([v._tensor._value.ravel() for v in self.variables])
+
+    def room(self) -> Block:
+        """A block to write into; another thread, or an inner call, gets another."""
+        spare, self._spare = self._spare, []
+        if spare and spare[0].is_free():
+            return spare[0]
+        return Block(self._shapes, self._dtype)
+
+    def assigned(self, block: Block) -> None:
+        """The variables have the values in this block now."""
+        before, self._now = self._now, block
+        if before is not None:
+            self._spare = [before]
+
+
+def parts_of(array: Any, shapes: Iterable[tuple]) -> list:
+    """Views of a flat array, in these shapes."""
+    parts, end = [], 0
+    for shape in shapes:
+        start, end = end, end + math.prod(shape)
+        parts.append(array[start:end].reshape(shape))
+    return parts
+
+
+def common_name(names: list[str], otherwise: str) -> str:
+    """What the names begin with, or end with: ``v_0, v_1`` have ``v``."""
+    words = [name.split("_") for name in names]
+    begin, end = _shared(words), _shared([w[::-1] for w in words])[::-1]
+    return "_".join(begin or end) or otherwise
+
+
+def _shared(words: list[list[str]]) -> list[str]:
+    """What all the lists begin with."""
+    same = takewhile(lambda column: len(set(column)) == 1, zip(*words, strict=False))
+    return [column[0] for column in same]
