@@ -333,6 +333,7 @@ _KNOWN: dict[str, Any] = {
     "bce": binary_crossentropy,
     "MSE": mean_squared_error,
     "MAE": mean_absolute_error,
+    "BCE": binary_crossentropy,
     **{c.function.__name__: c.function for c in _CLASSES},
     **{c.__name__: c for c in _CLASSES},
 }

@@ -92,10 +92,10 @@ class Sum(Metric):
 
     def _weighed(self, values: Any, sample_weight: Any) -> tuple[Tensor, Tensor | None]:
         """Values times their weights, and the weights; values of one example share a weight."""
-        values = cast(convert_to_tensor(values), self.dtype)
+        values = cast(values, self.dtype)
         if sample_weight is None:
             return values, None
-        weights = cast(convert_to_tensor(sample_weight), self.dtype)
+        weights = cast(sample_weight, self.dtype)
         if weights.ndim and weights.ndim < values.ndim:
             values = reduce_mean(values, tuple(range(weights.ndim, values.ndim)))
         values, weights = losses.weighed_alike(values, weights)
@@ -138,8 +138,8 @@ class MeanMetricWrapper(Mean):
         self._arguments = arguments
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        y_true = cast(convert_to_tensor(y_true), self.dtype)
-        y_pred = cast(convert_to_tensor(y_pred), self.dtype)
+        y_true = cast(y_true, self.dtype)
+        y_pred = cast(y_pred, self.dtype)
         super().update_state(self._function(y_true, y_pred, **self._arguments), sample_weight)
 
 
@@ -261,6 +261,8 @@ _KNOWN: dict[str, Any] = {
     "rmse": RootMeanSquaredError,
     "MSE": MeanSquaredError,
     "MAE": MeanAbsoluteError,
+    "bce": BinaryCrossentropy,
+    "BCE": BinaryCrossentropy,
 } | with_snake_case(Mean, Sum, *_Function.__subclasses__())
 
 

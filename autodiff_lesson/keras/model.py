@@ -147,6 +147,7 @@ class Model(Layer):
         self,
         optimizer: Any = "rmsprop",
         loss: Any = None,
+        *,
         metrics: Any = None,
         weighted_metrics: Any = None,
         run_eagerly: bool = False,

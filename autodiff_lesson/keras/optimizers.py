@@ -25,7 +25,7 @@ from ..recorder import thread
 from ..tensor import Tensor, constant
 from ..variable import Variable
 from . import schedules as schedules
-from .names import resolve
+from .names import resolve, snake_case
 from .schedules import LearningRateSchedule
 
 
@@ -83,7 +83,7 @@ class Optimizer:
             )
         self.clipnorm, self.clipvalue, self.global_clipnorm = clips.values()
         self.weight_decay = weight_decay
-        self.name = name or type(self).__name__.lower()
+        self.name = name or snake_case(type(self).__name__)
         self.built = False
         self._places: dict[int, int] = {}
         self._iterations = _state(0, np.int64, "iteration")
@@ -253,11 +253,16 @@ class Optimizer:
             return (lr,)
         if lr is not self._prepared_for:
             dtype = lr._value.dtype
-            t, *common = [_in_dtype(v, dtype) for v in (self._iterations, *self._common)]
-            made = run(self.prepare, lr, *run(_one_more, t), *common)
+            made_before = _in_dtype(self._iterations, dtype)
+            common = [_in_dtype(v, dtype) for v in self._common]
+            made = run(self._prepare_next, lr, made_before, *common)
             self._prepared_for, known = lr, len(made) - len(common)
             self._rates, self._after = made[:known], made[known:]
         return self._rates
+
+    def _prepare_next(self, lr: Any, made_before: Any, *common: Any) -> tuple:
+        assert self.prepare is not None
+        return self.prepare(lr, made_before + 1, *common)
 
     def _decayed(self, x: Any, lr: Any) -> tuple:
         return (x - x * self.weight_decay * lr,)

@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 
 import numpy as np
 import pytest
@@ -163,3 +164,27 @@ def test_same_as_keras():
     np.testing.assert_array_equal(
         utils.to_categorical([0, 2, 1]), keras.utils.to_categorical([0, 2, 1])
     )
+
+
+@pytest.mark.compare
+def test_default_names_are_those_of_keras():
+    import keras
+
+    from autodiff_lesson import keras as ours
+
+    needed = {"Dense": [1], "Conv2D": [1, 3], "Reshape": [[1]], "Activation": ["relu"],
+              "Dropout": [0.5]}  # fmt: skip
+    kinds = {
+        "optimizers": "SGD Adagrad Adadelta RMSprop Adam Nadam AdamW",
+        "losses": "MeanSquaredError Huber BinaryCrossentropy SparseCategoricalCrossentropy",
+        "metrics": "Mean Sum RootMeanSquaredError Accuracy SparseCategoricalAccuracy",
+        "layers": "Dense Conv2D Flatten Reshape Activation ReLU LeakyReLU Softmax Dropout "
+        "GlobalAveragePooling2D MaxPooling2D Concatenate Add",
+    }
+    for module, names in kinds.items():
+        for name in names.split():
+            here, there = (
+                re.sub(r"_\d+$", "", getattr(getattr(k, module), name)(*needed.get(name, [])).name)
+                for k in (ours, keras)
+            )
+            assert here == there
