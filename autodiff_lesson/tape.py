@@ -302,15 +302,14 @@ class GradientTape(Recorder):
     def _start(self, source: Any) -> tuple[int, tuple[int, ...]]:
         """From which record on a source counts, and the ids under which its adjoints are kept.
 
-        A variable's are the ids of the values that were read.
+        A variable's are the ids of the values that were read, and of its value now, which may be
+        the target itself.
         """
-        reads = self._reads.get(id(source))
-        if reads is not None:
-            ids: tuple[int, ...] = tuple(reads)
-        elif isinstance(source, Tensor):
-            ids = (id(source),)
+        if isinstance(source, Tensor):
+            ids: tuple[int, ...] = (id(source),)
         elif hasattr(source, "_read"):
-            ids = ()
+            now = id(getattr(source, "_tensor", source))
+            ids = tuple({**self._reads.get(id(source), {}), now: None})
         else:
             raise TypeError(
                 f"a source of gradient() is {source!r}: it must be a tensor or a variable that "

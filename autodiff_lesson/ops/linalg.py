@@ -5,6 +5,7 @@ The legend of every rule: g the upstream gradient, z the output, x and y the inp
 
 from __future__ import annotations
 
+import string
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from ..errors import InvalidArgumentError
 from ..primitive import kernel, primitive, tensor_of
 from ..tensor import Tensor
-from .shape import broadcast_kernel
+from .shape import as_tensor, broadcast_kernel
 
 
 @kernel
@@ -92,18 +93,33 @@ def matrix_transpose(a: Any, name: str | None = None) -> Tensor:
 def einsum(equation: str, *inputs: Any, name: str | None = None) -> Tensor:
     """Sums of products named by indices, e.g. ``einsum('ij,jk->ik', a, b)``.
 
-    An index may stand once per operand, and the result must be named (``->``).
+    An index that stands twice in one operand takes its diagonal.
+
+    >>> print(einsum("ii->i", [[1.0, 2.0], [3.0, 4.0]]))
+    tf.Tensor([1. 4.], shape=(2,), dtype=float32)
     """
     spec = equation.replace(" ", "")
+    if "." in spec:
+        raise InvalidArgumentError(f"einsum: {equation!r} uses '...': name each index instead")
     if "->" not in spec:
         terms = spec.replace(",", "")
         spec += "->" + "".join(sorted(c for c in set(terms) if terms.count(c) == 1))
-    own = spec.split("->")[0].split(",")
-    if "." in spec or any(len(set(t)) != len(t) for t in own):
+    terms, result = spec.split("->")
+    own, operands = terms.split(","), list(inputs)
+    if len(own) != len(operands):
         raise InvalidArgumentError(
-            f"einsum: {equation!r} uses '...' or an index twice in one operand, which is not built"
+            f"einsum: {equation!r} names {len(own)} operands, and {len(operands)} are given"
         )
-    return _einsum(*inputs, equation=spec)
+    free = [c for c in string.ascii_letters if c not in spec]
+    for i in range(len(inputs)):
+        for position, c in enumerate(own[i]):
+            if c in own[i][:position]:  # the diagonal is a product with the identity matrix
+                other = free.pop()
+                own[i] = own[i][:position] + other + own[i][position + 1 :]
+                own.append(c + other)
+                operands[i] = x = as_tensor(inputs[i])
+                operands.append(Tensor(np.eye(x.shape[position], dtype=x._value.dtype)))
+    return _einsum(*operands, equation=",".join(own) + "->" + result)
 
 
 def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Tensor:
