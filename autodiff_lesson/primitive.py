@@ -63,7 +63,10 @@ class Primitive:
         rules: one rule per input; None where no gradient flows (an index, a condition). With
             ``variadic`` a single rule that is also told the input's ``position``. Empty if the
             operation has no gradient at all.
+        floating: whether it refuses whole numbers and bools, of which NumPy would make float64.
     """
+
+    floating = False
 
     def __init__(
         self, forward: Callable, *rules: Rule | None, name: str = "", variadic: bool = False
@@ -93,7 +96,10 @@ class Primitive:
                 break
         try:
             if len(inputs) == 1:  # one input and two are nearly all there is, and written out
-                value = self.compute(inputs[0]._value, **attributes)
+                x = inputs[0]._value
+                if self.floating and x.dtype.kind != "f":
+                    raise TypeError("it is for floating numbers. Write tf.cast(x, tf.float32)")
+                value = self.compute(x, **attributes)
             elif len(inputs) == 2:
                 x, y = inputs[0]._value, inputs[1]._value
                 if x.dtype is not y.dtype and self._alike:

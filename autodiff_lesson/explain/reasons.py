@@ -73,8 +73,8 @@ class _Inquiry:
         self.names = names(tape, frame)
         x = self.called(source, "the source")
         y = self.called(self.targets[0], "the target") if len(self.targets) == 1 else "the target"
-        self.words = {"x": x, "y": y, "watch": f"tape.watch({x.replace('the ', '')})"}
-        self.words |= {"place": None}
+        watch = f"tape.watch({x.replace('the ', '')})"
+        self.words: dict[str, Any] = {"x": x, "y": y, "watch": watch, "place": None}
 
     # ------------------------------------------------------------ the recording
     @cached_property

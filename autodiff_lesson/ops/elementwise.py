@@ -6,15 +6,17 @@ The legend of every rule: g the upstream gradient, z the output, then the inputs
 # fmt: off
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..dtypes import as_dtype, numpy_dtype
 from ..lifted import Lifted
-from ..primitive import kernel, primitive, tensor_of
+from ..primitive import Primitive, kernel, primitive, tensor_of
 from ..recorder import left
 from ..tensor import Tensor, constant
+from .shape import as_tensor
 
 
 @kernel
@@ -47,49 +49,59 @@ def stop_kernel(x: Any) -> Any:
     return x
 
 
-square = primitive(np.square, lambda g, z, x: g * (2 * x))
-sqrt = primitive(np.sqrt, lambda g, z, x: g * 0.5 / z)
-exp = primitive(np.exp, lambda g, z, x: g * z)
-expm1 = primitive(np.expm1, lambda g, z, x: g * (z + 1))
-log = primitive(np.log, lambda g, z, x: g / x)
-log1p = primitive(np.log1p, lambda g, z, x: g / (1 + x))
-sin = primitive(np.sin, lambda g, z, x: g * np.cos(x))
-cos = primitive(np.cos, lambda g, z, x: -g * np.sin(x))
-tan = primitive(np.tan, lambda g, z, x: g * (1 + z * z))
-asin = primitive(np.arcsin, lambda g, z, x: g / np.sqrt(1 - x * x), name="asin")
-acos = primitive(np.arccos, lambda g, z, x: -g / np.sqrt(1 - x * x), name="acos")
-atan = primitive(np.arctan, lambda g, z, x: g / (1 + x * x), name="atan")
-sinh = primitive(np.sinh, lambda g, z, x: g * np.cosh(x))
-cosh = primitive(np.cosh, lambda g, z, x: g * np.sinh(x))
-tanh = primitive(np.tanh, lambda g, z, x: g * (1 - z * z))
-sigmoid = primitive(sigmoid_kernel, lambda g, z, x: g * (z * (1 - z)), name="sigmoid")
-softplus = primitive(softplus_kernel, lambda g, z, x: g * sigmoid_kernel(x), name="softplus")
+def of_floats(forward: Callable, *rules: Callable, name: str = "") -> Primitive:
+    """A row that TensorFlow has for floating numbers alone."""
+    row = primitive(forward, *rules, name=name)
+    row.floating = True
+    return row
+
+
+# number by number, of floats
+sqrt = of_floats(np.sqrt, lambda g, z, x: g * 0.5 / z)
+exp = of_floats(np.exp, lambda g, z, x: g * z)
+expm1 = of_floats(np.expm1, lambda g, z, x: g * (z + 1))
+log = of_floats(np.log, lambda g, z, x: g / x)
+log1p = of_floats(np.log1p, lambda g, z, x: g / (1 + x))
+sin = of_floats(np.sin, lambda g, z, x: g * np.cos(x))
+cos = of_floats(np.cos, lambda g, z, x: -g * np.sin(x))
+tan = of_floats(np.tan, lambda g, z, x: g * (1 + z * z))
+asin = of_floats(np.arcsin, lambda g, z, x: g / np.sqrt(1 - x * x), name="asin")
+acos = of_floats(np.arccos, lambda g, z, x: -g / np.sqrt(1 - x * x), name="acos")
+atan = of_floats(np.arctan, lambda g, z, x: g / (1 + x * x), name="atan")
+sinh = of_floats(np.sinh, lambda g, z, x: g * np.cosh(x))
+cosh = of_floats(np.cosh, lambda g, z, x: g * np.sinh(x))
+tanh = of_floats(np.tanh, lambda g, z, x: g * (1 - z * z))
+sigmoid = of_floats(sigmoid_kernel, lambda g, z, x: g * (z * (1 - z)), name="sigmoid")
+softplus = of_floats(softplus_kernel, lambda g, z, x: g * sigmoid_kernel(x), name="softplus")
+reciprocal = of_floats(np.reciprocal, lambda g, z, x: -g * z * z)
+
+floor = of_floats(np.floor)
+ceil = of_floats(np.ceil)
+rint = of_floats(np.rint, name="round")
+is_nan = of_floats(np.isnan, name="is_nan")
+is_inf = of_floats(np.isinf, name="is_inf")
+is_finite = of_floats(np.isfinite, name="is_finite")
+
+# relu'(0) = abs'(0) = 0
+_leaky = of_floats(kernel(lambda x, *, alpha: np.where(x > 0, x, x * alpha)),
+                   lambda g, z, x, *, alpha: np.where(x > 0, g, g * alpha), name="leaky_relu")
+_elu = of_floats(kernel(lambda x, *, alpha: np.where(x > 0, x, alpha * np.expm1(x))),
+                 lambda g, z, x, *, alpha: np.where(x > 0, g, g * (z + alpha)), name="elu")
+
+# number by number, of whole numbers too
+relu = primitive(kernel(lambda x: np.maximum(x, x.dtype.type(0))),
+                 lambda g, z, x: g * (x > 0), name="relu")
 abs = primitive(np.abs, lambda g, z, x: g * np.sign(x), name="abs")
-reciprocal = primitive(np.reciprocal, lambda g, z, x: -g * z * z)
-
+square = primitive(np.square, lambda g, z, x: g * (2 * x))
 sign = primitive(np.sign)
-floor = primitive(np.floor)
-ceil = primitive(np.ceil)
-rint = primitive(np.rint, name="round")
-is_nan = primitive(np.isnan, name="is_nan")
-is_inf = primitive(np.isinf, name="is_inf")
-is_finite = primitive(np.isfinite, name="is_finite")
 
+# the same numbers
 identity = primitive(identity_kernel, lambda g, z, x: g, name="identity")
 stop_gradient = primitive(stop_kernel, name="stop_gradient")
-
 _cast = primitive(cast_kernel, lambda g, z, x, *, dtype: cast_kernel(g, dtype=x.dtype),
                   name="cast")
 Lifted.cast = _cast
 _truncate = primitive(kernel(lambda x, *, dtype: x.astype(dtype)), name="cast")
-
-# relu'(0) = 0
-relu = primitive(kernel(lambda x: np.maximum(x, x.dtype.type(0))),
-                 lambda g, z, x: g * (x > 0), name="relu")
-_leaky = primitive(kernel(lambda x, *, alpha: np.where(x > 0, x, x * alpha)),
-                   lambda g, z, x, *, alpha: np.where(x > 0, g, g * alpha), name="leaky_relu")
-_elu = primitive(kernel(lambda x, *, alpha: np.where(x > 0, x, alpha * np.expm1(x))),
-                 lambda g, z, x, *, alpha: np.where(x > 0, g, g * (z + alpha)), name="elu")
 
 # at the edge of the range the gradient passes
 _clip = primitive(
@@ -146,8 +158,7 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
     array([ 1., 20.], dtype=float32)
     """
     if x is None and y is None:
-        found = tensor_of(condition)
-        condition = found if type(found) is Tensor else constant(found)
+        condition = as_tensor(condition)
         left(condition, "array")  # how many there are depends on the values
         return _positions(condition)
     if x is None or y is None:
@@ -159,4 +170,5 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
 
 def round(x: Any, name: str | None = None) -> Tensor:
     """Round to the nearest whole number, halves to the even one. It has no gradient."""
-    return rint(x)
+    found = as_tensor(x)
+    return rint(found) if found.dtype.is_floating else found

@@ -14,7 +14,18 @@ from ..primitive import kernel, primitive
 from ..tensor import Tensor
 from .arithmetic import add, divide, greater, maximum, multiply, subtract
 from .create import ones
-from .elementwise import abs, cast, cast_kernel, exp, log, sqrt, square, stop_gradient, where
+from .elementwise import (
+    abs,
+    cast,
+    cast_kernel,
+    exp,
+    log,
+    of_floats,
+    sqrt,
+    square,
+    stop_gradient,
+    where,
+)
 from .shape import (
     along,
     as_tensor,
@@ -105,10 +116,10 @@ _any = primitive(kernel(lambda x, *, axis, keepdims: np.any(x, axis=axis, keepdi
                  name="reduce_any")
 _all = primitive(kernel(lambda x, *, axis, keepdims: np.all(x, axis=axis, keepdims=keepdims)),
                  name="reduce_all")
-_softmax = primitive(softmax_kernel,
+_softmax = of_floats(softmax_kernel,
     lambda g, z, x, *, axis: (g - sum_kernel(g * z, axis=axis, keepdims=True)) * z,
     name="softmax")
-_log_softmax = primitive(log_softmax_kernel,
+_log_softmax = of_floats(log_softmax_kernel,
     lambda g, z, x, *, axis:
         g - np.exp(z) * sum_kernel(g, axis=axis, keepdims=True), name="log_softmax")
 _cumsum = primitive(kernel(lambda x, *, axis: np.cumsum(x, axis, dtype=x.dtype)),

@@ -31,6 +31,14 @@ def test_dtypes_that_do_not_mix_are_named_with_the_way_out():
     assert HERE in text
 
 
+def test_the_root_of_whole_numbers_is_refused_with_the_way_out():
+    text = message_of(lambda: tf.sqrt(tf.constant([4, 9])), tf.errors.InvalidArgumentError)
+    assert "sqrt" in text
+    assert "int32" in text
+    assert "tf.cast(x, tf.float32)" in text
+    assert HERE in text
+
+
 def test_an_unknown_keyword_is_named_with_those_there_are():
     text = message_of(lambda: tf.square(tf.constant(1.0), axsi=0), TypeError)
     assert "'axsi'" in text
