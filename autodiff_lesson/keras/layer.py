@@ -44,16 +44,6 @@ class Aside(list):
     """A list of things that do not belong to the layer that keeps it."""
 
 
-# What kind of thing an attribute is, by its type
-_VARIABLE, _LAYER, _METRIC, _MODULE, _SEVERAL, _NOTHING = range(6)
-_KINDS: dict[type, int] = {Aside: _NOTHING}
-
-
-def _kind_of(kind: type) -> int:
-    bases = (Variable, Layer, Metric, Module, (list, tuple, dict), object)
-    return next(number for number, base in enumerate(bases) if issubclass(kind, base))
-
-
 def _gather(values: Iterable, found: tuple[list, list, list]) -> bool:
     """Put variables, layers and metrics into their lists, through lists, tuples and dicts.
 
@@ -61,15 +51,16 @@ def _gather(values: Iterable, found: tuple[list, list, list]) -> bool:
     """
     fixed = True
     for value in values:
-        kind = _KINDS.get(type(value))
-        if kind is None:
-            kind = _KINDS[type(value)] = _kind_of(type(value))
-        if kind <= _METRIC:
-            found[kind].append(value)
-        elif kind == _MODULE:
-            found[_VARIABLE].extend(value.variables)
+        if isinstance(value, Variable):
+            found[0].append(value)
+        elif isinstance(value, Layer):
+            found[1].append(value)
+        elif isinstance(value, Metric):
+            found[2].append(value)
+        elif isinstance(value, Module):
+            found[0].extend(value.variables)
             fixed = False
-        elif kind == _SEVERAL:
+        elif isinstance(value, (list, tuple, dict)) and type(value) is not Aside:
             inner = _gather(value.values() if isinstance(value, dict) else value, found)
             fixed = fixed and inner and isinstance(value, tuple)
     return fixed
@@ -130,7 +121,6 @@ class Layer(Module):
         self._dtype = as_dtype(dtype or "float32")
         self._numpy_dtype = self._dtype.dtype
         self._trainable = bool(trainable)
-        self._frozen = Aside()  # weights that were trainable before the layer was frozen
         self._added_losses = Aside()
         self._nodes = Aside()  # one for each symbolic call
         self._call_number = self._losses_number = -1
@@ -312,9 +302,8 @@ class Layer(Module):
     def weights(self) -> list[Variable]:
         """Every variable of it and of the layers inside, each layer's trainable ones first."""
         found = {}
-        for layer, variables, _ in self._tree():
-            frozen = [id(v) for v in layer._frozen]
-            for v in sorted(variables, key=lambda v: not v.trainable and id(v) not in frozen):
+        for _, variables, _ in self._tree():
+            for v in sorted(variables, key=lambda v: not (v.trainable or _thaws(v))):
                 found[id(v)] = v
         return list(found.values())
 
@@ -345,15 +334,11 @@ class Layer(Module):
     def trainable(self, value: bool) -> None:
         for layer, variables, _ in self._tree():
             layer._trainable = bool(value)
-            if value:
-                for variable in layer._frozen:
-                    variable.trainable = True
-                layer._frozen = Aside()
-            else:
-                fresh = [v for v in variables if v.trainable]
-                layer._frozen += fresh
-                for variable in fresh:
-                    variable.trainable = False
+            for v in variables:
+                if v.trainable and not value:
+                    v.trainable, v.thaws = False, True
+                elif value and _thaws(v):
+                    v.trainable, v.thaws = True, False
 
     @property
     def losses(self) -> list[Tensor]:
@@ -451,6 +436,11 @@ class Layer(Module):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _thaws(variable: Variable) -> bool:
+    """Whether it will be trainable again, when the layer that is frozen now is not any more."""
+    return getattr(variable, "thaws", False)
 
 
 def _shape_of(tensor: Any) -> Any:

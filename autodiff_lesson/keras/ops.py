@@ -19,26 +19,6 @@ def _named(function: Callable, name: str) -> Callable:
     return operation
 
 
-def _sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The sum over an axis, several, or all."""
-    return reduce.reduce_sum(x, axis, keepdims)
-
-
-def _max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The largest number over an axis, several, or all."""
-    return reduce.reduce_max(x, axis, keepdims)
-
-
-def _min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The smallest number over an axis, several, or all."""
-    return reduce.reduce_min(x, axis, keepdims)
-
-
-def _prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The product over an axis, several, or all."""
-    return reduce.reduce_prod(x, axis, keepdims)
-
-
 def _mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The mean over an axis, several, or all; of whole numbers as float32."""
     x = create.convert_to_tensor(x)
@@ -108,14 +88,14 @@ _FUNCTIONS: dict[str, Callable] = {
     "argmax": _argmax,
     "clip": _clip,
     "concatenate": _concatenate,
-    "max": _max,
+    "max": reduce.reduce_max,
     "mean": _mean,
-    "min": _min,
+    "min": reduce.reduce_min,
     "norm": _norm,
     "one_hot": _one_hot,
     "power": arithmetic.pow,
-    "prod": _prod,
-    "sum": _sum,
+    "prod": reduce.reduce_prod,
+    "sum": reduce.reduce_sum,
     "take": _take,
 }
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..ops.arithmetic import equal, less, minimum, pow
-from ..ops.elementwise import cast, ceil, cos, floor, where
+from ..ops.arithmetic import less, minimum, pow
+from ..ops.elementwise import cast, cos, floor, where
 from ..tensor import Tensor
 
 
@@ -56,10 +56,7 @@ class ExponentialDecay(LearningRateSchedule):
 
 
 class PolynomialDecay(LearningRateSchedule):
-    """From the initial to the end rate along ``(1 - step / decay_steps) ** power``, then constant.
-
-    With ``cycle`` it starts again, over a longer stretch each time, instead of staying at the end.
-    """
+    """From the initial rate along ``(1 - step / decay_steps) ** power`` to the end rate."""
 
     def __init__(
         self,
@@ -67,22 +64,14 @@ class PolynomialDecay(LearningRateSchedule):
         decay_steps: int,
         end_learning_rate: float = 0.0001,
         power: float = 1.0,
-        cycle: bool = False,
     ):
         self.initial_learning_rate = initial_learning_rate
         self.decay_steps = _positive(decay_steps)
         self.end_learning_rate = end_learning_rate
         self.power = power
-        self.cycle = cycle
 
     def __call__(self, step: Any) -> Tensor:
-        step = _real(step)
-        done: Any
-        if self.cycle:
-            rounds: Any = where(equal(step, 0.0), 1.0, ceil(step / self.decay_steps))
-            done = step / (self.decay_steps * rounds)
-        else:
-            done = minimum(step, self.decay_steps) / self.decay_steps
+        done = minimum(_real(step), self.decay_steps) / self.decay_steps  # type: ignore[operator]
         fall = self.initial_learning_rate - self.end_learning_rate
         return fall * pow(1.0 - done, self.power) + self.end_learning_rate
 

@@ -306,10 +306,6 @@ SCHEDULES = {
         schedules.PolynomialDecay(0.1, 50, 0.01, power=0.5),
         lambda t: 0.01 + 0.09 * np.sqrt(1 - min(t, 50) / 50),
     ),
-    "cycle": (
-        schedules.PolynomialDecay(0.1, 20, 0.01, cycle=True),
-        lambda t: 0.01 + 0.09 * (1 - t / (20 * max(1, -(-t // 20)))),
-    ),
     "cosine": (
         schedules.CosineDecay(0.1, 50, alpha=0.1),
         lambda t: 0.1 * (0.1 + 0.9 * (1 + np.cos(np.pi * min(t, 50) / 50)) / 2),
