@@ -177,9 +177,11 @@ def test_records_of_another_tape_s_backward_pass_are_marked():
             y = x * x * x
         slope = inner.gradient(y, x)
     picture = Picture(outer, slope, x)
-    marked = [bool(op.get("y")) for op in picture.ops]
-    assert marked == sorted(marked) and marked.count(False) == 2
+    marked = [op.get("y") for op in picture.ops]
+    assert marked == [None, None, *["inner"] * 6]
     assert picture.gradients()[0] == 12.0
+    assert picture.lanes == ["outer", "inner"]
+    assert [op["t"] for op in picture.ops] == [[0, 1]] * 2 + [[0]] * 6
 
 
 # ---- numbers

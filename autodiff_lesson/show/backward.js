@@ -4,6 +4,8 @@
 
 const SPEEDS = [0.5, 1, 2, 4];
 const ROW = 27; // height of a row of the tape
+const SHORT = 60; // records: the rows of a tape with no more are as high as their text
+const LANES = ["M8 13.5m-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0", "M8 7.5l6 6-6 6-6-6z", "M3.500 9h9v9h-9z", "M8 8l6 11H2z"];
 const PAD = 12; // around the graph
 const HEAT = [64, 44]; // a heat map in a box is at most this large
 const LINE = 23; // a line of text in a box
@@ -40,6 +42,8 @@ function heatMap([rows, columns, numbers, shades, shape], [width, height], most)
 }
 
 const counted = (records) => `${records.toLocaleString("en")} record${records === 1 ? "" : "s"}`;
+
+const listed = (names) => names.join(", ").replace(/, ([^,]*)$/, " and $1");
 
 // Of a vector in long numbers, the first and the last.
 const fitted = (text) => (text.length <= WIDE ? text : text.replace(/ .* /, " … "));
@@ -137,8 +141,10 @@ class Stepper {
     });
     this.score = make("output", { class: "score" });
     this.lines = make("div", { class: "lines", tabindex: 0, role: "region", "aria-label": "Your code" });
-    this.list = make("div", { class: "list", onscroll: () => this.drawRows() },
-      make("div", { style: `height:${data.ops.length * ROW}px` }));
+    this.short = data.ops.length <= SHORT;
+    this.list = make("div", {
+      class: `list${this.short ? " short" : ""}${data.lanes.length ? " laned" : ""}`, onscroll: () => !this.short && this.drawRows(),
+    }, make("div", { style: this.short ? null : `height:${data.ops.length * ROW}px` }));
     this.crumbs = make("nav", { "aria-label": "Unfolded parts" });
     this.canvas = make("div", { class: "canvas" });
     this.now = make("div", { class: "what", "aria-live": "polite" });
@@ -164,7 +170,7 @@ class Stepper {
         make("section", { class: "code" },
           make("h4", {}, "Your code", files.length === 1 ? make("i", {}, `, ${files[0]}`) : null),
           this.lines),
-        make("section", { class: "tape" }, this.tapeTitle, this.list)),
+        make("section", { class: "tape" }, this.tapeTitle, this.laneNames(), this.list)),
       make("section", { class: "graph" },
         make("h4", {}, "The computation", this.turn < data.frames.length
           ? make("i", { class: "legend" }, "x\u0304", make("span", {}, ", the adjoint of x")) : null),
@@ -196,6 +202,25 @@ class Stepper {
         this.lines.append(line);
       });
     });
+  }
+
+  // Which tapes there are, if several saw something of this; the first is the one that is shown.
+  laneNames() {
+    if (!this.data.lanes.length) return null;
+    return make("div", { class: "lanes" }, this.data.lanes.map((name, lane) =>
+      make(lane ? "span" : "b", {}, this.mark(lane), name)));
+  }
+
+  mark(lane, seen = true) {
+    return make("svg:svg", { class: `lane lane${lane ? 1 : 0}${seen ? " seen" : ""}`, viewBox: "0 0 16 27", "aria-hidden": "true" },
+      seen ? make("svg:path", { d: LANES[Math.min(lane, 3)] }) : null);
+  }
+
+  whoSaw(op) {
+    const { lanes } = this.data;
+    if (!lanes.length) return "";
+    const saw = op.t.map((lane) => lanes[lane]), missed = lanes.filter((_, lane) => !op.t.includes(lane));
+    return missed.length ? `On ${listed(saw)} alone: ${listed(missed)} did not record it.` : `On ${saw.length === 2 ? "both" : "all"} tapes: ${listed(saw)}.`;
   }
 
   // A value is a text, or the number of a heat map.
@@ -485,7 +510,7 @@ class Stepper {
   }
 
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input[type=text]")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const act = {
       ArrowRight: () => this.next(), ArrowLeft: () => this.jump(this.step - 1),
       Home: () => this.jump(0), End: () => this.jump(this.last), " ": () => this.toggle(),
@@ -531,28 +556,33 @@ class Stepper {
 
   drawTape() {
     const { o } = this.frame;
-    this.tapeTitle.textContent = this.step < this.turn ? "The tape" : "The tape, read from the end";
-    if (o !== undefined) reveal(this.list, o * ROW, (o + 1) * ROW);
+    const tape = this.data.lanes.length ? `The tape ${this.data.lanes[0]}` : "The tape";
+    this.tapeTitle.textContent = this.step < this.turn ? tape : `${tape}, read from the end`;
+    if (o !== undefined && !this.short) reveal(this.list, o * ROW, (o + 1) * ROW);
     this.drawRows();
+    const row = this.list.querySelector(".row.now");
+    if (row && this.short) reveal(this.list, row.offsetTop, row.offsetTop + row.offsetHeight);
   }
 
   // Only the rows that are seen exist: a tape may have thousands.
   drawRows() {
+    const { ops, lanes } = this.data;
+    const from = this.short ? 0 : Math.max(0, Math.floor(this.list.scrollTop / ROW) - 10);
+    const to = Math.min(ops.length, this.short ? SHORT : from + 20 + Math.ceil((this.list.clientHeight || 330) / ROW));
+    this.list.firstChild.replaceChildren(...ops.slice(from, to).map((op, i) => this.buildRow(op, from + i, lanes)));
+  }
+
+  buildRow(op, k, lanes) {
     const { o } = this.frame;
-    const from = Math.max(0, Math.floor(this.list.scrollTop / ROW) - 10);
-    const to = Math.min(this.data.ops.length, from + 20 + Math.ceil((this.list.clientHeight || 330) / ROW));
     const names = (nodes) => nodes.map((i) => this.name(i)).join(", ");
-    const rows = [];
-    for (let k = from; k < to; k++) {
-      const op = this.op(k);
-      const text = `${names(op.i)} → ${names(op.o)}`;
-      rows.push(make("button", {
-        type: "button", tabindex: -1, style: `top:${k * ROW}px`, onclick: () => this.toOp(k),
-        class: `row${k === o ? " now" : ""}${this.ran[k] > this.step ? " later" : ""}${this.played[k] <= this.step && k !== o ? " done" : ""}`,
-        title: `${op.n}: ${text}`,
-      }, make("span", { class: "dim" }, `${k + 1}`), make("span", {}, op.n), make("span", {}, text)));
-    }
-    this.list.firstChild.replaceChildren(...rows);
+    const text = `${names(op.i)} → ${names(op.o)}`;
+    const state = k === o ? " now" : this.ran[k] > this.step ? " later" : this.played[k] <= this.step ? " done" : "";
+    return make("button", {
+      type: "button", tabindex: -1, style: this.short ? null : `top:${k * ROW}px`, class: `row${state}`,
+      onclick: () => this.toOp(k), title: `${op.n}: ${text}`,
+    }, make("span", { class: "dim" }, `${k + 1}`),
+    lanes.length ? make("span", { class: "lane-marks" }, lanes.map((_, lane) => this.mark(lane, op.t.includes(lane)))) : null,
+    make("span", {}, op.n), make("span", {}, text));
   }
 
   drawGraph(scroll = true) {
@@ -667,7 +697,9 @@ class Stepper {
     if (f.t === "start") {
       const asked = this.data.nodes.filter((n) => n.k === "source").map((n) => n.n);
       return [line("head", "Nothing has run yet"),
-        line("why", asked.length ? `Watched, and asked for: ${asked.slice(0, 6).join(", ")}${asked.length > 6 ? " …" : ""}.` : "")];
+        line("why", asked.length ? `Watched, and asked for: ${asked.slice(0, 6).join(", ")}${asked.length > 6 ? " …" : ""}.` : ""),
+        line("hint", "Press the right arrow key for the next step, or ▶ to play.",
+          this.quiz ? " On the way back, each number is asked for before it is shown." : "")];
     }
     if (f.t === "run") {
       const names = op.i.map((i) => this.name(i)), values = op.i.map((i) => this.show(this.node(i).v, [96, 56]));
@@ -675,10 +707,11 @@ class Stepper {
         [open, ...parts.flatMap((part, i) => (i ? [between, part] : [part])), close].flat();
       const form = op.x ? ["", ` ${op.x} `, ""] : [`${op.n}(`, ", ", ")"];
       return [line("head", `${op.n} runs and is recorded`),
-        op.y ? line("why", "It is a step of another tape's backward pass, which this tape sees as well.") : null,
+        op.y ? line("why", `A step of the backward pass of ${op.y}. It is made of operations, so it is recorded like any other.`) : null,
         rule(`${op.o.map((i) => this.name(i)).join(", ")} = `, ...spread(names, form)),
         numbers("num forward", ...spread(values, form), " = ",
-          ...op.o.flatMap((i, j) => [j ? ", " : "", ...this.show(this.node(i).v)]))].filter(Boolean);
+          ...op.o.flatMap((i, j) => [j ? ", " : "", ...this.show(this.node(i).v)])),
+        this.data.lanes.length ? line("why", this.whoSaw(op)) : null].filter(Boolean);
     }
     if (f.t === "seed") {
       return [line("head", "The walk backward begins"), rule(`${bar(this.name(f.n))} = `, ...this.show(f.a)),
@@ -769,7 +802,10 @@ class Stepper {
   ask(f) {
     const target = bar(this.name(f.n));
     const said = make("p", { class: "hint", role: "status" });
-    const input = make("input", { type: "text", autocomplete: "off", "aria-label": `Your prediction for the ${spoken(target)}` });
+    const input = make("input", {
+      type: "text", autocomplete: "off", "aria-label": `Your prediction for the ${spoken(target)}`,
+      onkeydown: (event) => event.stopPropagation(), // a letter is a letter, not somebody's shortcut
+    });
     const answer = () => {
       const [verdict, hint] = judged(input.value, f, target, this.node(f.n).s);
       if (verdict) return this.settle(this.tries === 0, "right");

@@ -9,8 +9,9 @@ data is plain lists, dicts and strings, with short keys since a notebook keeps i
             made), b the op that made it, t if a target, w why its gradient is None, l if its name
             and its value stand on lines of their own, N the whole of a name that was shortened
 ``ops``     one per record: n name, g sign, i and o the nodes that went in and came out, c block and
-            line of the code, s the source of a custom gradient, y if it ran in the backward pass
-            of another tape
+            line of the code, s the source of a custom gradient, y the tape in whose backward pass
+            it ran, t the lanes of the tapes that saw it
+``lanes``   if the caller has several tapes that saw something of this: their names, this one first
 ``groups``  folded runs of ops: n name, a first, b behind the last, v their view, u the view above,
             c if it is the call of a function
 ``views``   pictures, see `views`; the first is the whole
@@ -57,7 +58,7 @@ MACRON = "\u0304"
 _MARK = [chr(0xE200 + i) for i in range(4096)]
 _PIECES = re.compile(f"[{_MARK[0]}-{_MARK[-1]}]{MACRON}?|[^{_MARK[0]}-{_MARK[-1]}]+")
 
-_GRADIENT = re.compile(r"\.(gradient|jacobian|batch_jacobian)\(")
+_GRADIENT = re.compile(r"([\w.]*)\.(gradient|jacobian|batch_jacobian)\(")
 
 UNFOLDED = 30  # records; more than that are folded
 LIMIT = 20_000  # records
@@ -97,6 +98,7 @@ class Picture:
         for op, place in zip(self.ops, places, strict=True):
             op["c"] = place
         self._fold_constants()
+        self.lanes = self._lanes()
         self.frames = self._frames()
         layers = {id(t): _layer(v) for v in tape.watched_variables() for t in self._read_as(v)}
         named = {k: n for k, n in layers.items() if n}
@@ -125,8 +127,8 @@ class Picture:
             }
             if record.op.name in INFIX and len(record.inputs) == 2:
                 op["x"] = INFIX[record.op.name]
-            if _GRADIENT.search(record.place.text):
-                op["y"] = 1
+            if backward := _GRADIENT.search(record.place.text):
+                op["y"] = printable(backward[1]) or "another tape"
             if hasattr(record.op, "grad"):
                 op["s"] = _source(record.op.grad)
             self.ops.append(op)
@@ -159,6 +161,27 @@ class Picture:
         if type(source) is Tensor:
             return [source]
         return list(self.tape._reads.get(id(source), {}).values()) or [source._tensor]
+
+    def _lanes(self) -> list[str]:
+        """The tapes of the caller that saw some of the records, by name; marks who saw which."""
+        frame = user_frame()
+        tapes = {
+            id(tape): (shortened(printable(name)), tape)
+            for name, tape in reversed({**frame.f_globals, **frame.f_locals}.items())
+            if isinstance(tape, GradientTape) and not name.startswith("_")
+        }
+        name, _ = tapes.pop(id(self.tape), ("this tape", None))
+        names, seen = [name], [{id(r) for r in self.records}]
+        for name, tape in reversed(tapes.values()):
+            saw = {id(r) for r in tape._records}
+            if saw & seen[0]:
+                names.append(name)
+                seen.append(saw)
+        if len(names) == 1:
+            return []
+        for op, record in zip(self.ops, self.records, strict=True):
+            op["t"] = [lane for lane, saw in enumerate(seen) if id(record) in saw]
+        return names
 
     def _calls(self) -> list[tuple[str, int, int]]:
         """The outermost calls of functions: the name, the first record, and behind the last."""
@@ -309,6 +332,7 @@ class Picture:
         return {
             "title": self.title, "code": self.code, "nodes": self.nodes, "ops": self.ops,
             "groups": self.groups, "views": self.views, "heat": self.heat, "frames": self.frames,
+            "lanes": self.lanes,
         }  # fmt: skip
 
     def _names_of(self, sources: list) -> list[str]:

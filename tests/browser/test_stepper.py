@@ -231,6 +231,33 @@ def test_a_source_without_a_gradient_says_why(show_page):
     assert "tape.watch(k)" in stepper.text(".what")
 
 
+def test_nested_tapes_have_a_lane_each(show_page):
+    x = tf.constant(2.0)
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            y = x * x * x
+        slope = inner.gradient(y, x)
+    stepper = show_page(show.backward(outer, slope, x)._repr_html_())
+    assert stepper.texts(".lanes > *") == ["outer", "inner"]
+    marks = [row.locator(".seen").count() for row in stepper.box.locator(".row").all()]
+    assert marks == [2, 2, 1, 1, 1, 1, 1, 1]
+    stepper.press("ArrowRight")
+    assert "On both tapes: outer and inner." in stepper.text(".what")
+    stepper.press("ArrowRight", "ArrowRight")
+    assert "backward pass of inner" in stepper.text(".what")
+    assert "On outer alone" in stepper.text(".what")
+    assert stepper.page.evaluate(FITS) == []
+
+
+def test_a_hint_says_how_to_begin(show_page):
+    stepper = show_page(html(xx()))
+    assert "right arrow key" in stepper.text(".hint")
+    stepper.press("ArrowRight")
+    assert stepper.texts(".hint") == []
+
+
 # ---- opening
 
 
@@ -341,6 +368,21 @@ def test_quiz(show_page):
     assert "contributions add up" in stepper.text(".hint") and stepper.step == 7
     stepper.box.get_by_role("button", name="Show me").click()
     assert (stepper.step, stepper.text(".score")) == (8, "2 of 4 right")
+
+
+def test_what_is_typed_into_the_quiz_is_nobody_else_s(show_page):
+    heard = "<script>addEventListener('keydown', (e) => (window.heard ??= []).push(e.key))</script>"
+    stepper = show_page(heard + html(xx(), quiz=True))
+    stepper.press(*["ArrowRight"] * 5)
+    typed = stepper.box.locator("input[type=text]")
+    typed.press_sequentially("b -0.5+")
+    for key in ("ArrowLeft", "Home", "End", "Escape"):
+        typed.press(key)
+    assert typed.input_value() == "b -0.5+"
+    assert (stepper.step, stepper.page.evaluate("window.heard")) == (4, None)
+    typed.fill("1")
+    typed.press("Enter")
+    assert stepper.step == 5
 
 
 # ---- how it looks
