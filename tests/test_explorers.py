@@ -113,9 +113,10 @@ def test_a_race_says_who_diverged_and_when():
 
 def test_a_race_is_run_again_when_a_setting_is_chosen():
     widget = show.race(surfaces.ravine, [SGD(0.03), RMSprop(0.1)], steps=20)
-    first = widget.data["runs"]
+    first = list(widget.data["runs"])
     widget.chosen = {**widget.chosen, "rates": [0.02, 0.1]}
     assert widget.data["runs"][0] != first[0] and widget.data["runs"][1] == first[1]
+    assert widget.answer["runs"] == {0: widget.data["runs"][0]}  # nothing else is sent
     widget.chosen = {**widget.chosen, "momenta": [0.9, 0.5]}
     assert set(widget.data["runs"][0]["s"]) == {"velocity"}
     assert set(widget.data["runs"][1]["s"]) == {"mean of squares", "momentum"}

@@ -298,19 +298,19 @@ def test_a_path_that_diverges_is_cut_at_the_edge():
 
 def test_a_path_that_comes_back_is_not_cut():
     path = np.array([[0.0, 0.0], [9.0, 0.0], [1.0, 1.0]])
-    seen, left = plots._cut(path, (-3, 3), (-2, 2))
+    seen, left = surfaces.cut(path, (-3, 3), (-2, 2))
     assert left is None and np.array_equal(seen, path)
 
 
 @pytest.mark.parametrize("end", [np.nan, np.inf])
 def test_a_path_ends_before_what_is_no_number(end):
     path = np.array([[0.0, 0.0], [1.0, 0.0], [end, 0.0]])
-    seen, left = plots._cut(path, (-3, 3), (-2, 2))
+    seen, left = surfaces.cut(path, (-3, 3), (-2, 2))
     assert left == 2 and np.array_equal(seen, path[:2])
 
 
 def test_a_path_along_the_edge_is_cut_at_the_corner():
-    seen, left = plots._cut(np.array([[0.0, 2.0], [9.0, 2.0]]), (-3, 3), (-2, 2))
+    seen, left = surfaces.cut(np.array([[0.0, 2.0], [9.0, 2.0]]), (-3, 3), (-2, 2))
     assert left == 1 and seen[-1].tolist() == [3, 2]
 
 

@@ -1,6 +1,6 @@
 // What all explorers share: elements, sliders, plots, and the two hosts. The part that follows this
-// one defines `explore(model, root)`, which gives an object with a method draw(); load() is called when
-// Python has sent other data, stop() when the page has done with it.
+// one defines `explore(model, root)`, which gives an object with a method draw(); load(answer) is called
+// when Python has answered a choice, stop() when the page has done with it.
 
 // A number in few digits, with a true minus sign; null stands for what is no number.
 function number(x, digits = 4) {
@@ -60,10 +60,10 @@ class Plot {
   }
 
   // Begin anew: x and y are [low, high]; logs are of exponents.
-  start({ x, y, logX, logY, xName, yName, left = 56, bare = false }) {
+  start({ x, y, logX, logY, xName, yName, left = 56, right = 14, bare = false }) {
     const width = Math.max(200, Math.floor(this.host.clientWidth));
     Object.assign(this, { x, y, width });
-    this.box = [left, 26, width - 14, this.height - 40];
+    this.box = [left, 26, width - right, this.height - 40];
     const [l, t, r, b] = this.box;
     this.sx = (v) => l + ((v - x[0]) / (x[1] - x[0])) * (r - l);
     this.sy = (v) => b - ((v - y[0]) / (y[1] - y[0])) * (b - t);
@@ -112,6 +112,11 @@ class Plot {
     return el;
   }
 
+  cross(x, y, attributes) {
+    const d = `M${this.sx(x) - 6} ${this.sy(y) - 6}l12 12m0 -12l-12 12`;
+    this.above.append(make("svg:path", { class: "halo", d }), make("svg:path", { ...attributes, d }));
+  }
+
   // Many dots as one element: lines of no length with round ends.
   dots(points, attributes, r) {
     const [[a, b], [c, d]] = [this.x, this.y];
@@ -119,6 +124,19 @@ class Plot {
     this.inside.append(make("svg:path", {
       ...attributes, "stroke-width": 2 * r, d: seen.map(([x, y]) => `M${this.sx(x).toFixed(1)} ${this.sy(y).toFixed(1)}h0`).join(""),
     }));
+  }
+
+  // The name of each line at its right, joined to its end: [name, [x, y], attributes].
+  ends(lines) {
+    const [, t, r, b] = this.box, step = 17;
+    const at = lines.map(([name, [x, y], attributes]) => ({ name, attributes, x: this.sx(x), from: clamp(this.sy(y), t, b) }));
+    at.sort((a, c) => c.from - a.from); // from below upwards, then down from the upper edge
+    at.forEach((one, i) => { one.y = Math.min(one.from, i ? at[i - 1].y - step : b); });
+    at.reduceRight((above, one) => { one.y = Math.max(one.y, above + step); return one.y; }, t - step);
+    for (const { name, attributes, x, from, y } of at) {
+      this.above.append(make("svg:path", { ...attributes, d: `M${x + 6} ${from}L${r + 14} ${y}` }),
+        make("svg:text", { x: r + 18, y: y + 5 }, name));
+    }
   }
 
   text(x, y, words, attributes) {
@@ -159,8 +177,8 @@ class Land {
   draw({ w, h, z }) {
     const [l, t, r, b] = this.plot.box.map(Math.round), style = getComputedStyle(this.canvas);
     const width = r - l, height = b - t;
-    const key = [width, height, z.length, z, style.getPropertyValue("--low")].join();
-    if (key === this.key) return;
+    const key = [width, height, z, style.getPropertyValue("--low")];
+    if (this.key?.every((part, i) => part === key[i])) return;
     this.key = key;
     const bytes = Uint8Array.from(atob(z), (c) => c.charCodeAt(0));
     const heights = new Uint16Array(bytes.buffer);
@@ -236,7 +254,7 @@ function render({ model, el }) {
     }
   });
   sizes.observe(root);
-  const heard = { "change:data": () => made.load?.(), "change:chosen": () => made.chosen?.() };
+  const heard = { "change:answer": () => made.load?.(model.get("answer")), "change:chosen": () => made.chosen?.() };
   for (const [event, act] of Object.entries(heard)) model.on(event, act);
   return () => {
     themes.disconnect();

@@ -15,12 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from .palette import style_sheet
+from .palette import BACKWARD, FORWARD, style_sheet
 
 _HERE = Path(__file__).parent
 _PACKED = 6_000  # characters of data from which on it is compressed
-COLOURS = ("#2563a8", "#ad4109", "#0b7a75", "#8b3fe0", "#7d6a00", "#b0306a")
-"""Of curves, in the order in which the explorers use them."""
 
 
 class Explorer:
@@ -41,11 +39,12 @@ class Explorer:
         return page(state, self.image, self.fact, _module(self.script))
 
 
-def live(explorer: Explorer, respond: Callable[[dict], dict | None] | None = None) -> Any:
+def live(explorer: Explorer, respond: Callable[[dict], dict] | None = None) -> Any:
     """The same as a widget beside a running kernel.
 
     Its trait ``chosen`` holds what was chosen with the mouse and the keys, ``data`` what is drawn.
-    What ``respond`` makes of a choice is drawn next.
+    What ``respond`` makes of a choice is drawn next: it puts into ``data`` what has changed, and
+    gives only that, so that the rest need not be sent again.
     """
     return _live_class(explorer.script)(explorer, respond)
 
@@ -103,19 +102,16 @@ def _live_class(script: str) -> type:
         _esm = _module(script)
         data = traitlets.Dict().tag(sync=True)
         chosen = traitlets.Dict().tag(sync=True)
+        answer = traitlets.Dict().tag(sync=True)
         kernel = traitlets.Bool(True).tag(sync=True)
 
-        def __init__(self, explorer: Explorer, respond: Callable[[dict], dict | None] | None):
+        def __init__(self, explorer: Explorer, respond: Callable[[dict], dict] | None):
             self.explorer = explorer
-            self.respond = respond
             super().__init__(data=explorer.data, chosen=explorer.chosen)
             if respond:
-                self.observe(self._answer, "chosen")
-
-        def _answer(self, change: Any) -> None:
-            made = self.respond(change["new"]) if self.respond else None
-            if made is not None:
-                self.data = made
+                self.observe(
+                    lambda change: self.set_trait("answer", respond(change["new"])), "chosen"
+                )
 
         def __repr__(self) -> str:
             return repr(self.explorer)
@@ -140,16 +136,22 @@ def rounded(values: Any, digits: int = 6) -> list:
     ]
 
 
-def still(lines: Sequence[Sequence[tuple[float, float]]], x: tuple, y: tuple, title: str) -> str:
+def still(
+    lines: Sequence[Sequence[tuple]],
+    x: Sequence[float],
+    y: Sequence[float],
+    title: str,
+    colours: Sequence[str] = (FORWARD, BACKWARD),
+) -> str:
     """A picture of some curves, as a data URL: for readers whose notebook runs no scripts."""
     width, height = 560, 320
     (x0, x1), (y0, y1) = x, y
     drawn = []
-    for points, colour in zip(lines, COLOURS * len(lines)):
+    for points, colour in zip(lines, colours):
         text = " ".join(
             f"{(a - x0) / (x1 - x0) * width:.0f},{(y1 - b) / (y1 - y0) * height:.0f}"
             for a, b in points
-            if math.isfinite(a) and math.isfinite(b) and y0 <= b <= y1
+            if a is not None and b is not None and math.isfinite(a + b) and y0 <= b <= y1
         )
         drawn.append(f'<polyline points="{text}" fill="none" stroke="{colour}" stroke-width="2"/>')
     svg = (

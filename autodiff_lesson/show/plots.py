@@ -18,7 +18,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from ..tensor import constant
 from .palette import BACKWARD, FORWARD, LOOKS, Look, looks_of
 from .paper import DIM, INK, PAPER, SMALL, name_ends, new_axes, new_pair, style
-from .surfaces import Point, Range, descend
+from .surfaces import Point, Range, cut, descend
 
 LAND = LinearSegmentedColormap.from_list("land", ("#ffffff", "#b9c6d6"))  # low ground, high ground
 
@@ -347,7 +347,9 @@ def trajectories(
     facts, ends = [], []
     for (name, path), kind in zip(paths.items(), looks_of(runs)):
         look = LOOKS[kind]
-        seen, left = _cut(path, x_range, y_range)
+        seen, left = cut(path, x_range, y_range)
+        if left == 0:
+            raise ValueError(f"trajectories: a path that starts at {path[0]} is never on the map")
         losses = heights(f, *path[:left].T)
         fact = (
             f"{name} {_number(losses[-1])}"
@@ -355,12 +357,12 @@ def trajectories(
             else f"{name}: off the map at step {left}"
         )
         facts.append(fact)
-        _draw_path(map_ax, seen, look, name, every, cut=left is not None)
+        _draw_path(map_ax, seen, look, name, every, is_cut=left is not None)
         end = seen[-1]
         if loss_ax is not None:
             end = len(losses) - 1, losses[-1]
             loss_ax.plot(losses, color=look.light, ls=_dashes(look), lw=2, label=name)
-            _draw_end(loss_ax, end, look, cut=left is not None)
+            _draw_end(loss_ax, end, look, is_cut=left is not None)
         ends.append((name if left is None else f"{name}\noff at step {left}", end, look.light))
     map_ax.set_label(f"{'; '.join(facts)}; {longest} step{'s' * (longest != 1)}")
     if loss_ax is not None:
@@ -407,35 +409,17 @@ def _named(optimizers: Sequence[Any]) -> dict[str, Any]:
     return named
 
 
-def _cut(path: np.ndarray, x_range: Range, y_range: Range) -> tuple[np.ndarray, int | None]:
-    """The part of a path to draw, and the step at which it leaves the map for good, or None."""
-    low, high = np.array([x_range, y_range], dtype=float).T
-    inside = np.flatnonzero(((low <= path) & (path <= high)).all(axis=1))
-    if not inside.size:
-        raise ValueError(f"trajectories: a path that starts at {path[0]} is never on the map")
-    left = int(inside[-1]) + 1
-    if left == len(path):
-        return path, None
-    here, there = path[left - 1].astype(float), path[left].astype(float)
-    if not np.isfinite(there).all():
-        return path[:left], left
-    with np.errstate(divide="ignore", invalid="ignore"):
-        reach = np.where(there > here, high - here, low - here) / (there - here)
-    share = np.nanmin(np.where(there == here, np.nan, reach))
-    return np.vstack([path[:left], here + share * (there - here)]), left
-
-
-def _draw_path(ax: Axes, path: np.ndarray, look: Look, name: str, every: int, cut: bool) -> None:
+def _draw_path(ax: Axes, path: np.ndarray, look: Look, name: str, every: int, is_cut: bool) -> None:
     ax.plot(
         *path.T, marker=look.marker, color=look.light, ls=_dashes(look), lw=2, ms=6, mec=PAPER,
-        mew=0.6, markevery=every, label=name, zorder=2.9 if cut else 3,
+        mew=0.6, markevery=every, label=name, zorder=2.9 if is_cut else 3,
     )  # fmt: skip
     ax.plot(*path[0], "o", ms=10, mfc=PAPER, mec=INK, mew=1.6, zorder=4)
-    _draw_end(ax, path[-1], look, cut).set_clip_on(False)  # a cross sits on the very edge
+    _draw_end(ax, path[-1], look, is_cut).set_clip_on(False)  # a cross sits on the very edge
 
 
-def _draw_end(ax: Axes, point: Any, look: Look, cut: bool) -> Any:
-    mark = "X" if cut else look.marker
+def _draw_end(ax: Axes, point: Any, look: Look, is_cut: bool) -> Any:
+    mark = "X" if is_cut else look.marker
     return ax.plot(*point, mark, ms=10, color=look.light, mec=PAPER, mew=1.2, zorder=5)[0]
 
 

@@ -3,30 +3,29 @@
 const NEAR = 9; // pixels: a click so near to a point of a path opens that step
 
 function explore(model, root) {
-  let data = model.get("data");
+  const data = model.get("data");
   const kernel = model.get("kernel");
   const chosen = structuredClone(model.get("chosen"));
   let step = data.steps, one = 0, timer = null, busy = false, waiting = false, serial = 0;
-  const colour = (i) => `color:var(--c${i % 6})`;
+  const look = (i) => `look${data.looks[i]}`;
+  const known = chosen.rates.filter((rate) => rate > 0).map(Math.log10); // one scale for all rates
+  const [slow, fast] = [Math.floor(Math.min(-4, ...known)), Math.ceil(Math.max(1, ...known))];
 
   // ---- controls
   const scrub = slider({ label: "Step", name: "step", min: 0, max: data.steps, step: 1, value: step, show: String, act: (k) => { pause(); to(k); } });
   const play = make("button", { type: "button", class: "text play", onclick: () => (timer ? pause() : start()) }, "Play");
   const noise = slider({ label: "Noise of the gradients", name: "noise", min: 0, max: 2, step: 0.05, value: chosen.noise, show: (v) => number(v, 3), act: (v) => { chosen.noise = v; ask(); } });
   const rows = data.names.map((name, i) => {
-    const pick = make("button", { type: "button", class: "pick", style: colour(i), "aria-pressed": "false", onclick: () => { one = i; draw(); } },
-      make("span", { class: "swatch" }), make("span", { class: "name" }, name));
+    const line = make("svg:svg", { class: "swatch", width: 34, height: 8, "aria-hidden": "true" }, make("svg:path", { class: `path strong ${look(i)}`, d: "M1 4H33" }));
+    const pick = make("button", { type: "button", class: "pick", "aria-pressed": "false", onclick: () => { one = i; draw(); } },
+      line, make("span", { class: "name" }, name));
     const result = make("output", { class: "result" });
-    const base = data.base[i];
-    const sliders = [];
-    if (base !== null) {
-      const rate = (e) => +(base * 10 ** e).toPrecision(3);
-      sliders.push(slider({ label: `Learning rate of ${name}`, name: "rate", min: -2, max: 2, step: 0.02, value: Math.log10(chosen.rates[i] / base), show: (e) => number(rate(e), 3), act: (e) => { chosen.rates[i] = rate(e); one = i; ask(); } }));
-    }
-    if (chosen.momenta[i] !== null) {
-      sliders.push(slider({ label: `Momentum of ${name}`, name: "momentum", min: 0, max: 0.99, step: 0.01, value: chosen.momenta[i], show: (v) => number(v, 2), act: (v) => { chosen.momenta[i] = v; one = i; ask(); } }));
-    }
-    return { pick, result, sliders, el: make("div", { class: "racer" }, make("div", { class: "line-of" }, pick, result), make("div", { class: "sliders" }, sliders.map((s) => s.row))) };
+    const rate = (e) => +(10 ** e).toPrecision(3);
+    const sliders = [
+      chosen.rates[i] > 0 && slider({ label: `Learning rate of ${name}`, name: "rate", min: slow, max: fast, step: 0.01, value: Math.log10(chosen.rates[i]), show: (e) => number(rate(e), 3), act: (e) => { chosen.rates[i] = rate(e); one = i; ask(); } }),
+      chosen.momenta[i] !== null && slider({ label: `Momentum of ${name}`, name: "momentum", min: 0, max: 0.99, step: 0.01, value: chosen.momenta[i], show: (v) => number(v, 2), act: (v) => { chosen.momenta[i] = v; one = i; ask(); } }),
+    ];
+    return { pick, result, sliders: sliders.filter(Boolean), el: make("div", { class: "racer" }, pick, sliders.map((s) => (s ? s.row : make("span", {}))), result) };
   });
   if (!kernel) for (const s of [noise, ...rows.flatMap((r) => r.sliders)]) s.input.disabled = true;
   const ground = make("section", {}, make("h4", {}, "The surface", make("i", {}, kernel ? ": a click sets the start" : ": press Play; rates and start need a running kernel")));
@@ -34,12 +33,12 @@ function explore(model, root) {
   const opened = make("div", { class: "opened-step", "aria-live": "polite" });
   root.replaceChildren(frame(data.title,
     make("header", {}, make("b", { class: "title" }, data.title), play, scrub.row, noise.row),
-    make("div", { class: "two" }, ground, side)));
+    make("div", { class: "two" }, ground, side),
+    make("section", { class: "racers" }, rows.map((r) => r.el))));
   const map = new Plot(ground, "The surface with the paths of the optimizers", 380);
   const land = new Land(map);
   const losses = new Plot(side, "The losses of the optimizers, step by step", 230);
-  ground.append(opened);
-  side.append(...rows.map((r) => r.el));
+  side.append(opened);
   map.svg.setAttribute("tabindex", 0);
   map.svg.addEventListener("click", clicked);
   map.svg.addEventListener("keydown", moved);
@@ -101,7 +100,7 @@ function explore(model, root) {
   }
 
   // ---- drawing
-  const points = (run) => Array.from({ length: run.p.length / 2 }, (_, k) => [run.p[2 * k], run.p[2 * k + 1]]);
+  const points = (p) => Array.from({ length: p.length / 2 }, (_, k) => [p[2 * k], p[2 * k + 1]]);
 
   function draw() {
     map.height = clamp(Math.round(map.host.clientWidth * (data.y[1] - data.y[0]) / (data.x[1] - data.x[0])), 300, 440);
@@ -110,11 +109,15 @@ function explore(model, root) {
     for (const [x, y] of data.minima) map.text(map.sx(x), map.sy(y) + 6, "✕", { "text-anchor": "middle", class: "minimum" });
     const order = data.runs.map((_, i) => i).sort((a, b) => (a === one) - (b === one));
     for (const i of order) {
-      const path = points(data.runs[i]).slice(0, step + 1);
-      map.line(path, { class: "halo" });
-      map.line(path, { class: i === one ? "path strong" : "path", style: colour(i) });
-      if (path.length < 400) map.dots(path, { class: "path-dots", style: colour(i) }, i === one ? 3 : 2);
-      map.dot(...path.at(-1), { class: "path-head", style: colour(i), r: 6 });
+      const { left, edge, p } = data.runs[i], gone = left !== null && step >= left;
+      const path = points(p).slice(0, gone ? left : step + 1);
+      if (!path.length) continue;
+      const way = gone ? [...path, edge] : path;
+      map.line(way, { class: "halo" });
+      map.line(way, { class: `path ${i === one ? "strong" : ""} ${look(i)}` });
+      if (path.length < 400) map.dots(path, { class: `path-dots ${look(i)}` }, i === one ? 3 : 2);
+      if (gone) map.cross(...edge, { class: `path-cross ${look(i)}` });
+      else map.dot(...path.at(-1), { class: `path-head ${look(i)}`, r: 6 });
     }
     map.dot(...chosen.start, { class: "start", r: 7 });
     drawLosses();
@@ -127,14 +130,15 @@ function explore(model, root) {
     const power = (v) => (v === null ? null : Math.log10(Math.max(v - low, 1e-12)));
     const all = data.runs.flatMap((run) => run.l.map(power)).filter((v) => v !== null);
     const y = [clamp(Math.floor(Math.min(...all, 0)), -8, 9), clamp(Math.ceil(Math.max(...all, -7)), -6, 10)];
-    losses.start({ x: [0, data.steps], y, logY: true, xName: "step" });
+    losses.start({ x: [0, data.steps], y, logY: true, xName: "step", right: 118 });
     losses.inside.append(make("svg:path", { class: "leg", d: `M${losses.sx(step)} ${losses.box[1]}V${losses.box[3]}` }));
-    data.runs.forEach((run, i) => {
+    losses.ends(data.runs.map((run, i) => {
       const line = run.l.map((v, k) => [k, v === null ? null : Math.max(power(v), y[0])]);
-      losses.line(line, { class: i === one ? "path strong" : "path", style: colour(i) });
-      const k = Math.min(step, line.length - 1);
-      losses.dot(...line[k], { class: "path-head", style: colour(i) });
-    });
+      losses.line(line, { class: `path ${i === one ? "strong" : ""} ${look(i)}` });
+      losses.dot(...line[Math.min(step, line.length - 1)], { class: `path-head ${look(i)}` });
+      const [short, end] = [data.names[i].slice(0, 11), line.findLast(([, v]) => v !== null)];
+      return [short === data.names[i] ? short : `${short}…`, end ?? [0, y[1]], { class: `leader ${look(i)}` }];
+    }));
   }
 
   function drawRows() {
@@ -146,13 +150,13 @@ function explore(model, root) {
     });
   }
 
-  function card(name, [u, v], tone, sign = 1) {
+  function card(name, [u, v], look) {
     const length = Math.hypot(u, v), r = 34, c = 42;
-    const tip = length > 0 ? [c + (sign * u / length) * r, c - (sign * v / length) * r] : [c, c];
+    const tip = length > 0 ? [c + (u / length) * r, c - (v / length) * r] : [c, c];
     return make("figure", { class: "card" },
       make("figcaption", {}, name),
       make("svg:svg", { width: 84, height: 84, viewBox: "0 0 84 84", role: "img", "aria-label": `${name}: ${number(u)}, ${number(v)}` },
-        make("svg:path", { class: "cross", d: "M42 4V80M4 42H80" }), arrow([c, c], tip, { style: tone })),
+        make("svg:path", { class: "cross", d: "M42 4V80M4 42H80" }), arrow([c, c], tip, { class: look })),
       make("div", { class: "pair" }, make("div", {}, `x ${number(u, 3)}`), make("div", {}, `y ${number(v, 3)}`)));
   }
 
@@ -163,30 +167,30 @@ function explore(model, root) {
     const pair = (list) => [list[2 * k], list[2 * k + 1]];
     const [x, y] = pair(run.p), [gx, gy] = pair(run.g), move = [run.p[2 * k + 2] - x, run.p[2 * k + 3] - y];
     opened.replaceChildren(
-      make("h4", {}, "One step opened", make("i", {}, ": "), make("span", { class: "name", style: colour(one) }, data.names[one]), make("i", {}, `, from step ${k} to ${k + 1}, at (${number(x, 3)}, ${number(y, 3)})`)),
-      make("div", { class: "cards" }, card("gradient", [gx, gy], "color:var(--fg)"),
-        Object.entries(run.s).map(([name, list]) => card(name, pair(list), "color:var(--dim)")),
-        card("the move", move, colour(one))));
-    const length = Math.hypot(gx / (data.x[1] - data.x[0]), gy / (data.y[1] - data.y[0]));
+      make("h4", {}, "One step opened", make("i", {}, ": "), make("span", { class: "name" }, data.names[one]), make("i", {}, `, from step ${k} to ${k + 1}, at (${number(x, 3)}, ${number(y, 3)})`)),
+      make("div", { class: "cards" }, card("gradient", [gx, gy], ""),
+        Object.entries(run.s).map(([name, list]) => card(name, pair(list), "dim")),
+        card("the move", move, look(one))),
+      make("p", { class: "note" }, "On the map: thin, the way downhill (minus the gradient); thick, the move."));
+    if (run.left !== null && k >= run.left) return; // off the map
     const [px, py] = [map.sx(x), map.sy(y)];
-    if (!Number.isFinite(px + py) || Math.abs(px) > 5e3 || Math.abs(py) > 5e3) return;
     const [w, h] = [map.sx(1) - map.sx(0), map.sy(0) - map.sy(1)];
-    if (length > 0) {
-      const size = 56 / Math.hypot(gx * w, gy * h);
-      map.inside.append(arrow([px, py], [px - gx * w * size, py + gy * h * size], { style: "color:var(--fg)", class: "thin" }));
+    const size = 56 / Math.hypot(gx * w, gy * h);
+    if (Number.isFinite(size)) {
+      map.inside.append(arrow([px, py], [px - gx * w * size, py + gy * h * size], { class: "thin" }));
     }
     const end = [px + move[0] * w, py - move[1] * h].map((v) => clamp(v, -9e3, 9e3));
-    if (Number.isFinite(end[0] + end[1])) map.inside.append(arrow([px, py], end, { style: colour(one), class: "move" }));
+    if (Number.isFinite(end[0] + end[1])) map.inside.append(arrow([px, py], end, { class: `move ${look(one)}` }));
   }
 
   return {
     draw,
     stop: pause,
-    load() {
-      data = model.get("data");
+    load({ runs }) {
+      Object.assign(data.runs, runs); // in place, so that another view of the model has them, too
       busy = false;
-      draw();
       if (waiting) { waiting = false; ask(); }
+      draw();
     },
   };
 }

@@ -19,7 +19,7 @@ from ..variable import Variable
 from .hosting import Explorer, rounded, still
 from .hosting import live as with_kernel
 from .palette import LOOKS, looks_of
-from .surfaces import Point
+from .surfaces import Point, cut
 
 LAND = 72, 54  # heights sent of a surface, along x and y
 AWAY = 10  # a path that is so many picture widths away has diverged
@@ -110,66 +110,50 @@ class Race:
         self.slopes = _Slopes(surface)
         self.rates = [_rate(o) for o in self.optimizers.values()]
         self.momenta = [_momentum(o) for o in self.optimizers.values()]
-        self.runs = [self._run(i) for i in range(len(self.optimizers))]
-        self.land = self._land()
+        self.data = {
+            "title": f"A race on {self.name}",
+            "names": list(self.optimizers),
+            "looks": [list(LOOKS).index(look) for look in looks_of(self.optimizers)],
+            "x": list(self.x),
+            "y": list(self.y),
+            "steps": self.steps,
+            "land": self._land(),
+            "minima": [list(m) for m in getattr(surface, "minima", ())],
+            "runs": [self._run(i) for i in range(len(self.optimizers))],
+        }
 
-    @property
-    def chosen(self) -> dict:
-        """The settings, as the page sends them back when they were changed."""
-        return {
+    def explorer(self) -> Explorer:
+        """The page's data, for the settings of now."""
+        (x, y), facts = self.start, []
+        for name, run in zip(self.optimizers, self.data["runs"]):
+            facts.append(
+                f"{name} diverged at step {run['out']}"
+                if run["out"] is not None
+                else f"{name} {run['l'][-1]:.3g} after {self.steps} steps"
+            )
+        said = f"race on {self.name} from ({x:g}, {y:g}): {'; '.join(facts)}"
+        chosen = {
             "start": list(self.start),
             "rates": list(self.rates),
             "momenta": list(self.momenta),
             "noise": self.noise,
         }
-
-    @property
-    def data(self) -> dict:
-        """All that the page draws."""
-        return {
-            "title": f"A race on {self.name}",
-            "names": list(self.optimizers),
-            "looks": [list(LOOKS).index(look) for look in looks_of(self.optimizers)],
-            "base": [_rate(o) for o in self.optimizers.values()],
-            "x": list(self.x),
-            "y": list(self.y),
-            "steps": self.steps,
-            "land": self.land,
-            "minima": [list(m) for m in getattr(self.surface, "minima", ())],
-            "runs": list(self.runs),
-        }
-
-    def explorer(self) -> Explorer:
-        (x, y), fact = self.start, []
-        for name, run in zip(self.optimizers, self.runs):
-            end = run["l"][-1]
-            fact.append(
-                f"{name} diverged at step {run['out']}"
-                if run["out"] is not None
-                else f"{name} {0.0 if abs(end) < 1e-6 else end:.3g} after {self.steps} steps"
-            )
-        said = f"race on {self.name} from ({x:g}, {y:g}): {'; '.join(fact)}"
-        lines = [
-            [
-                (a, b)
-                for a, b in zip(run["p"][::2], run["p"][1::2])
-                if a is not None and b is not None
-            ]
-            for run in self.runs
-        ]
-        return Explorer("races", self.data, self.chosen, said, still(lines, self.x, self.y, said))
+        paths = [_pairs(run["p"])[: run["left"]] for run in self.data["runs"]]
+        colours = [list(LOOKS.values())[i].light for i in self.data["looks"]]
+        image = still(paths, self.x, self.y, said, colours)
+        return Explorer("races", self.data, chosen, said, image)
 
     def respond(self, chosen: dict) -> dict:
-        """Walk again where a setting has changed; what the page draws then."""
+        """Walk again where a setting has changed: the new runs, by their numbers."""
         anew = chosen["start"] != list(self.start) or chosen["noise"] != self.noise
         self.start = (float(chosen["start"][0]), float(chosen["start"][1]))
         self.noise = float(chosen["noise"])
-        settings = zip(chosen["rates"], chosen["momenta"])
-        for i, (rate, momentum) in enumerate(settings):
-            if anew or (rate, momentum) != (self.rates[i], self.momenta[i]):
-                self.rates[i], self.momenta[i] = rate, momentum
-                self.runs[i] = self._run(i)
-        return {**self.data, "serial": chosen.get("serial", 0)}
+        made = {}
+        for i, setting in enumerate(zip(chosen["rates"], chosen["momenta"])):
+            if anew or setting != (self.rates[i], self.momenta[i]):
+                self.rates[i], self.momenta[i] = setting
+                made[i] = self.data["runs"][i] = self._run(i)
+        return {"runs": made, "serial": chosen.get("serial", 0)}
 
     def _run(self, i: int) -> dict:
         """One optimizer's path: points, losses, and for each step gradient, slots and move."""
@@ -199,12 +183,15 @@ class Race:
                 path.append(point.numpy())
             losses.append(self.slopes(point)[0])
         out = None if self._near(path[-1]) else len(path) - 1
+        seen, left = cut(np.array(path), self.x, self.y)
         return {
             "p": rounded(path),
             "l": rounded(losses),
             "g": rounded(gradients, 4),
             "s": {name: rounded(kept, 4) for name, kept in slots.items()},
             "out": out,
+            "left": left,
+            "edge": rounded(seen[-1]) if left else [],
         }
 
     def _near(self, point: np.ndarray) -> bool:
@@ -332,6 +319,10 @@ def _set_momentum(optimizer: Any, momentum: float) -> None:
         first = {name: 0.0 for name in slots if name == "velocity"}
         slots = {**first, "momentum": 0.0, **slots}
     optimizer.slots = slots
+
+
+def _pairs(values: list) -> list[tuple]:
+    return list(zip(values[::2], values[1::2]))
 
 
 def _words(optimizer: Any) -> dict[str, str]:

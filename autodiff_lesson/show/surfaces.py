@@ -172,3 +172,21 @@ def descend(
         optimizer.apply_gradients([(gradient, point)])
         path.append(point.numpy())
     return np.array(path)
+
+
+def cut(path: np.ndarray, x_range: Range, y_range: Range) -> tuple[np.ndarray, int | None]:
+    """The part of a path to draw, to the edge, and the step at which it leaves the map, or None."""
+    low, high = np.array([x_range, y_range], dtype=float).T
+    inside = np.flatnonzero(((low <= path) & (path <= high)).all(axis=1))
+    left = int(inside[-1]) + 1 if inside.size else 0
+    if left == len(path):
+        return path, None
+    if left == 0:
+        return path[:0], 0
+    here, there = path[left - 1].astype(float), path[left].astype(float)
+    if not np.isfinite(there).all():
+        return path[:left], left
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reach = np.where(there > here, high - here, low - here) / (there - here)
+    share = np.nanmin(np.where(there == here, np.nan, reach))
+    return np.vstack([path[:left], here + share * (there - here)]), left

@@ -4,7 +4,8 @@ const PAUSE = 250; // milliseconds without a key before a line is tried
 
 function explore(model, root) {
   const kernel = model.get("kernel");
-  let data = model.get("data"), serial = 0, timer = null, asked = "";
+  const data = model.get("data");
+  let serial = 0, timer = null, asked = "";
   const input = make("input", {
     type: "text", class: "rule-line", spellcheck: "false", autocomplete: "off", "aria-label": "The backward rule: what grad returns", oninput: () => { clearTimeout(timer); timer = setTimeout(ask, PAUSE); },
   });
@@ -51,7 +52,7 @@ function explore(model, root) {
   return {
     draw,
     stop: () => clearTimeout(timer),
-    load() { data = model.get("data"); draw(); },
+    load(answer) { Object.assign(data, answer); draw(); },
     chosen() {
       const { rule } = model.get("chosen");
       if (rule !== asked) { asked = rule; input.value = rule; }

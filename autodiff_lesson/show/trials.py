@@ -70,27 +70,30 @@ class Trial:
         untouched = ", ".join([self.upstream] * len(self.arguments))
         self.rule = rule if rule is not None else found or untouched
         self.wanted = self._differences()
+        self.data: dict = {}
+        self._judge()
 
     # ------------------------------------------------------------ what it is shown as
     def explorer(self) -> Explorer:
         """The widget's data, for the rule of now."""
-        data = self.data()
-        wrong = sorted({r["of"] for r in data["rows"] if not r["ok"]}, key=self.arguments.index)
+        wrong = {r["of"] for r in self.data["rows"] if not r["ok"]}
+        wrong = sorted(wrong, key=self.arguments.index)
         verdict = (
-            data["error"]
+            self.data["error"]
             or (f"wrong for {' and '.join(wrong)}" if wrong else "")
             or f"right at {len(self.points)} points"
         )
         said = f"custom_rule of {self.name}: return {self.rule}: {verdict}"
         image = still([], (0, 1), (0, 1), said)
-        return Explorer("trials", data, {"rule": self.rule}, said, image)
+        return Explorer("trials", self.data, {"rule": self.rule}, said, image)
 
     def respond(self, chosen: dict) -> dict:
         """Try another rule; what the page draws then."""
         self.rule = str(chosen["rule"])
-        return {**self.data(), "serial": chosen.get("serial", 0)}
+        self._judge()
+        return {**self.data, "serial": chosen.get("serial", 0)}
 
-    def data(self) -> dict:
+    def _judge(self) -> None:
         """The rule's gradients beside the finite differences, or what is wrong with its line."""
         rows, error = [], ""
         tolerance = _PRECISION[self.dtype][1]
@@ -105,13 +108,13 @@ class Trial:
                                  "got": f"{got:.6g}", "want": f"{want:.6g}"})  # fmt: skip
         except Exception as wrong:  # the student's line: whatever it raises is the answer
             error = f"{type(wrong).__name__}: {wrong}"[:400]
-        return {
-            "title": f"The backward rule of {self.name}",
-            "head": f"def grad({self.upstream}):",
-            "before": self.before,
-            "rows": rows if not error else [],
-            "error": error,
-        }
+        self.data.update(
+            title=f"The backward rule of {self.name}",
+            head=f"def grad({self.upstream}):",
+            before=self.before,
+            rows=rows if not error else [],
+            error=error,
+        )
 
     # ------------------------------------------------------------ the two gradients
     def _called(self, inputs: list[Tensor]) -> tuple[Tensor, Callable | None]:
