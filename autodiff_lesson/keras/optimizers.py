@@ -26,7 +26,8 @@ from ..tensor import Tensor, constant
 from ..variable import Variable
 from . import schedules as schedules
 from .names import resolve, snake_case
-from .schedules import LearningRateSchedule
+
+_ONE = constant(1, np.int64)
 
 
 class Optimizer:
@@ -47,7 +48,7 @@ class Optimizer:
     ``add_variable_from_reference``, work too.
 
     Args:
-        learning_rate: a float, a schedule, or a function without arguments that gives the rate.
+        learning_rate: a float, or a schedule: a function of the number of steps made.
         weight_decay: before each step a variable shrinks by this times the rate times itself.
         clipnorm: each gradient longer than this is shortened to it.
         clipvalue: each number of a gradient is kept between minus this and this.
@@ -78,8 +79,8 @@ class Optimizer:
             raise ValueError(f"gradients are clipped to a positive number; received {given}")
         if not (callable(learning_rate) or isinstance(learning_rate, float)):
             raise ValueError(
-                "Argument `learning_rate` should be float, a LearningRateSchedule, or a function "
-                f"without arguments. Received: {learning_rate!r}"
+                "Argument `learning_rate` should be float, or a LearningRateSchedule. "
+                f"Received: {learning_rate!r}"
             )
         self.clipnorm, self.clipvalue, self.global_clipnorm = clips.values()
         self.weight_decay = weight_decay
@@ -107,9 +108,7 @@ class Optimizer:
         Assign a float to change it at any time, or a schedule to follow it from now on.
         """
         rate = self._learning_rate
-        if type(rate) is Variable:
-            return rate
-        return rate(self._iterations) if isinstance(rate, LearningRateSchedule) else rate()
+        return rate if type(rate) is Variable else rate(self._iterations)
 
     @learning_rate.setter
     def learning_rate(self, rate: Any) -> None:
@@ -189,8 +188,8 @@ class Optimizer:
     """``rule(g, x, lr, *slots)`` gives ``(new x, *new slots)``: operators and NumPy functions."""
 
     prepare: Callable[..., tuple] | None = None
-    """What is the same for all variables is worked out once in a step: ``prepare(lr, t, *common)``
-    gives what the rule gets in place of ``lr``, and then the new values of ``common``."""
+    """What is the same for all variables is worked out once in a step: ``prepare(lr, n, *common)``,
+    with n steps made before, gives what the rule gets for ``lr``, then the new ``common``."""
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
         """Change one variable. The gradient and the rate come in the variable's dtype."""
@@ -246,23 +245,18 @@ class Optimizer:
             self.update_step(gradient, variable, rates[dtype])
         for changed, value in zip(self._common, self._after):
             changed.assign(_in_dtype(value, changed._tensor._value.dtype))
-        self._iterations.assign(run(_one_more, self._iterations)[0])
+        self._iterations.assign_add(_ONE)
 
     def _prepared(self, lr: Tensor) -> Sequence[Tensor]:
         if self.prepare is None:
             return (lr,)
         if lr is not self._prepared_for:
             dtype = lr._value.dtype
-            made_before = _in_dtype(self._iterations, dtype)
             common = [_in_dtype(v, dtype) for v in self._common]
-            made = run(self._prepare_next, lr, made_before, *common)
+            made = run(self.prepare, lr, _in_dtype(self._iterations, dtype), *common)
             self._prepared_for, known = lr, len(made) - len(common)
             self._rates, self._after = made[:known], made[known:]
         return self._rates
-
-    def _prepare_next(self, lr: Any, made_before: Any, *common: Any) -> tuple:
-        assert self.prepare is not None
-        return self.prepare(lr, made_before + 1, *common)
 
     def _decayed(self, x: Any, lr: Any) -> tuple:
         return (x - x * self.weight_decay * lr,)
@@ -289,18 +283,21 @@ class Optimizer:
         own = self._trainable_variables if variables is None else list(variables)
         if len(own) != len(gradients):
             raise ValueError(f"there are {len(gradients)} gradients for {len(own)} variables")
-        if not self.built:
-            for variable in own:
-                _check_variable(variable)
-            self.build(own)
         for variable in own:
-            if id(variable) not in self._places:
-                _check_variable(variable)
+            if not isinstance(variable, Variable):
                 raise ValueError(
-                    f"Unknown variable: {variable!r}. This optimizer was built for "
-                    f"{', '.join(v.name for v in self._trainable_variables)}. Make a new "
-                    "optimizer for other variables"
+                    f"an optimizer changes variables, and this is none: {variable!r}. The order "
+                    "is gradients first: zip(gradients, variables)"
                 )
+        if not self.built:
+            self.build(own)
+        unknown = [v for v in own if id(v) not in self._places]
+        if unknown:
+            raise ValueError(
+                f"Unknown variable: {unknown[0]!r}. This optimizer was built for "
+                f"{', '.join(v.name for v in self._trainable_variables)}. Make a new optimizer for "
+                "other variables"
+            )
         return own
 
     def __repr__(self) -> str:
@@ -319,10 +316,6 @@ def run(rule: Callable[..., tuple], *tensors: Any) -> list[Tensor]:
     return [Tensor(made) for made in rule(*values)]
 
 
-def _one_more(n: Any) -> tuple:
-    return (n + 1,)
-
-
 def _state(start: Any, dtype: Any, name: str) -> Variable:
     return Variable(start, trainable=False, dtype=dtype, name=name)
 
@@ -334,14 +327,6 @@ def _in_dtype(x: Any, dtype: np.dtype) -> Tensor:
     if found._value.dtype is dtype:
         return found
     return cast(found, dtype) if thread.active else Tensor(found._value.astype(dtype))
-
-
-def _check_variable(variable: Any) -> None:
-    if not isinstance(variable, Variable):
-        raise ValueError(
-            f"an optimizer changes variables, and this is none: {variable!r}. The order "
-            "is gradients first: zip(gradients, variables)"
-        )
 
 
 def _paired(gradients: list[Any], variables: list[Variable]) -> list[tuple[Tensor, Variable]]:
@@ -504,7 +489,8 @@ class Adam(Optimizer):
         names = ("momentum", "velocity", "velocity_hat") if amsgrad else ("momentum", "velocity")
         self.slots = dict.fromkeys(names, 0.0)
 
-    def prepare(self, lr: Any, t: Any) -> tuple:
+    def prepare(self, lr: Any, n: Any) -> tuple:
+        t = n + 1
         return (lr * np.sqrt(1 - np.power(self.beta_2, t)) / (1 - np.power(self.beta_1, t)),)
 
     def rule(self, g: Any, x: Any, lr: Any, m: Any, v: Any, largest: Any = None) -> tuple:
@@ -549,7 +535,8 @@ class Nadam(Optimizer):
         super().__init__(learning_rate, **kwargs)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
-    def prepare(self, lr: Any, t: Any, product: Any) -> tuple:
+    def prepare(self, lr: Any, n: Any, product: Any) -> tuple:
+        t = n + 1
         now, following = self._u(t), self._u(t + 1)
         product = product * now
         of_mean = following / (1 - product * following)

@@ -336,8 +336,8 @@ def test_schedule_takes_the_place_of_a_number_but_not_the_other_way():
         sgd.learning_rate = 0.3
 
 
-def test_learning_rate_may_be_a_function_and_must_not_be_an_int():
-    assert SGD(lambda: 0.5).learning_rate == 0.5
+def test_learning_rate_may_be_a_function_of_the_step_and_must_not_be_an_int():
+    assert SGD(lambda step: 0.5).learning_rate == 0.5
     with pytest.raises(ValueError, match="should be float"):
         SGD(1)
     with pytest.raises(ValueError, match="decay_steps"):
