@@ -189,14 +189,6 @@ class _Inquiry:
                 return self.at(record, grad=place_of(grad, -1) if grad else record.place)
         return None
 
-    def no_rule(self) -> dict | None:
-        for record in self.records:
-            if record.op.rules and self.on_the_way(record, self.good):
-                rules = zip(record.inputs, record.op.rules_for(record), strict=False)
-                if any(rule is None and id(t) in self.good for t, rule in rules):
-                    return self.at(record)
-        return None
-
     def copied(self) -> dict | None:
         """A tensor on the way to the target that holds the very value of one made of the source."""
         far = [t for r in self.records for t in (*r.inputs, *r.outputs) if id(t) in self.far]
@@ -306,13 +298,9 @@ _CASES: list[tuple[str, Callable[[_Inquiry], Any], str]] = [
     ("watched too late", lambda q: q.late(),
      "The gradient is None because {x} was watched only after {line} had run. Move {watch} to the "
      "first line inside the `with`."),
-    # a rule gave nothing
     ("custom gradient gave None", lambda q: q.gave_none(),
      "The backward rule of {op} ({grad}) returned None for what leads to {x}; it is called in "
      "{line}. Return a gradient for each argument: upstream times the derivative."),
-    ("not differentiable", lambda q: q.no_rule(),
-     "The gradient is None because {line} uses it as the index or condition of {op}, which has no "
-     "gradient."),
     # nothing on the tape leads from the source to the target
     ("copied", lambda q: q.copied(),
      "The gradient is None because {copy} in {line} holds the numbers of {origin}, but was made "

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import as_dtype, numpy_dtype
+from ..errors import InvalidArgumentError
 from ..lifted import Lifted
+from ..lines import here
 from ..primitive import Primitive, kernel, primitive, tensor_of
 from ..recorder import left
 from ..tensor import Tensor, constant
@@ -163,6 +165,12 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
         return _positions(condition)
     if x is None or y is None:
         raise ValueError("where takes x and y, both or neither")
+    condition = as_tensor(condition)
+    if not condition.dtype.is_bool:
+        raise InvalidArgumentError(
+            f"where at {here()}: the condition is {condition.dtype.name}, but it must be bool. "
+            "Write a comparison, x > 0 for instance"
+        )
     if type(tensor_of(x)) is not Tensor and type(tensor_of(y)) is not Tensor:
         x = constant(x)
     return _where(condition, x, y)
