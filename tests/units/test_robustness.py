@@ -223,8 +223,11 @@ def run_python(program):
 
 def test_importing_loads_nothing_heavy():
     program = (
-        "import sys, autodiff_lesson, autodiff_lesson.keras;"
+        "import sys, numpy; known = set(sys.modules);"
+        "import autodiff_lesson; engine = set(sys.modules) - known;"
+        "import autodiff_lesson.keras;"
+        "slow = {'numpy.random', 'logging', 'pathlib', 'dataclasses', 'asyncio'};"
         "heavy = {'matplotlib', 'ipywidgets', 'IPython', 'anywidget', 'tqdm', 'grandalf'};"
-        "print(sorted(heavy & set(sys.modules)))"
+        "print(sorted(slow & engine), sorted(heavy & set(sys.modules)))"
     )
-    assert run_python(program).stdout.strip() == "[]"
+    assert run_python(program).stdout.strip() == "[] []"
