@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import numpy_dtype
-from ..ops.arithmetic import divide, equal, greater, maximum, multiply
+from ..ops.arithmetic import equal, greater, multiply
 from ..ops.create import convert_to_tensor
 from ..ops.elementwise import cast, sqrt
 from ..ops.reduce import argmax, reduce_mean, reduce_sum
@@ -19,6 +19,7 @@ from ..tensor import Tensor
 from ..variable import Module, Variable
 from . import initializers, losses
 from .names import resolve, settings_of, snake_case, with_snake_case
+from .variables import run
 
 
 class Metric(Module):
@@ -118,11 +119,23 @@ class Mean(Sum):
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         values, weights = self._weighed(values, sample_weight)
-        self.total.assign_add(_summed(values))
-        self.count.assign_add(float(values._value.size) if weights is None else _summed(weights))
+        number = (
+            Tensor(self.dtype.type(values._value.size)) if weights is None else _summed(weights)
+        )
+        total, count = run(_added, self.total, self.count, _summed(values), number)
+        self.total.assign(total)
+        self.count.assign(count)
 
     def result(self) -> Tensor:
-        return divide(self.total, maximum(self.count, losses.TINY))
+        return run(_mean, self.total, self.count)[0]
+
+
+def _added(total: Any, count: Any, more: Any, number: Any) -> tuple:
+    return total + more, count + number
+
+
+def _mean(total: Any, count: Any) -> tuple:
+    return (total / np.maximum(count, losses.TINY),)
 
 
 def _summed(x: Tensor) -> Tensor:

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from ..lifted import Lifted
 from ..ops.elementwise import cast, clip_by_value
 from ..ops.reduce import clip_by_global_norm, clip_by_norm
 from ..primitive import tensor_of
@@ -26,6 +25,7 @@ from ..tensor import Tensor, constant
 from ..variable import Variable
 from . import schedules as schedules
 from .names import resolve, snake_case
+from .variables import run
 
 _ONE = constant(1, np.int64)
 
@@ -305,15 +305,6 @@ class Optimizer:
         shown = f"{rate._tensor._value:g}" if isinstance(rate, Variable) else repr(rate)
         steps = self._iterations._tensor._value
         return f"<{type(self).__name__}: learning_rate {shown}, {steps} steps made>"
-
-
-def run(rule: Callable[..., tuple], *tensors: Any) -> list[Tensor]:
-    """Apply a rule to tensors and variables; if somebody listens, operation by operation."""
-    if thread.active:
-        read = [t if type(t) is Tensor else t._read() for t in tensors]
-        return [made.tensor for made in rule(*map(Lifted, read))]
-    values = [t._value if type(t) is Tensor else t._tensor._value for t in tensors]
-    return [Tensor(made) for made in rule(*values)]
 
 
 def _state(start: Any, dtype: Any, name: str) -> Variable:

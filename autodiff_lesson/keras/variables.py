@@ -1,10 +1,14 @@
-"""A layer's variable: a `Variable` that knows which layer it belongs to, printed as Keras does."""
+"""A layer's variable, which knows whose it is and prints as in Keras; rules on variables."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
+from ..lifted import Lifted
+from ..recorder import thread
+from ..tensor import Tensor
 from ..variable import Variable
 
 
@@ -38,6 +42,16 @@ class KerasVariable(Variable):
             f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype.name}, "
             f"value={self._tensor._value}>"
         )
+
+
+def run(rule: Callable[..., tuple], *tensors: Any) -> list[Tensor]:
+    """Apply a rule to tensors and variables: on arrays, or as operations if
+    somebody listens."""
+    if thread.active:
+        read = [t if type(t) is Tensor else t._read() for t in tensors]
+        return [made.tensor for made in rule(*map(Lifted, read))]
+    values = [t._value if type(t) is Tensor else t._tensor._value for t in tensors]
+    return [Tensor(made) for made in rule(*values)]
 
 
 _used: Counter[str] = Counter()
