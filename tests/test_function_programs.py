@@ -20,6 +20,7 @@ from autodiff_lesson.ops.random import source
 
 memory = sys.modules["autodiff_lesson.function.memory"]
 flat = sys.modules["autodiff_lesson.function.flat"]
+writing = sys.modules["autodiff_lesson.function.source"]
 
 MANY = int(os.environ.get("AUTODIFF_PROGRAMS", "150"))
 several = settings(
@@ -196,9 +197,10 @@ def same(given, kind, make) -> None:
 
 @contextmanager
 def using_memory_again():
-    """Let small arrays be written into again too, as large ones always are, and let every update
-    that can be done for several variables at once be done so."""
-    with patch.multiple(memory, SMALL=1), patch.multiple(flat, SAVED=0, LARGE=1):
+    """Let what is done for large arrays and long programs only be done for all: memory is used
+    again, names too, and every update that can be done for several variables at once is."""
+    at_once = patch.multiple(flat, SAVED=0, LARGE=1)
+    with patch.object(memory, "SMALL", 1), at_once, patch.object(writing, "LONG", 1):
         yield
 
 

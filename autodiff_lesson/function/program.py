@@ -43,6 +43,7 @@ class Program:
         steps: what is needed, in order.
         outputs: the slots of what is returned.
         assigned: (variable, slot) of each variable that gets a new value.
+        contributed: slots of what a backward pass added up: each is worth a line of its own.
         tensors: slot -> tensor of the traced call, while the source is being written.
     """
 
@@ -65,6 +66,7 @@ class Program:
             for adjoint, of in tracing.adjoints.values()
             if id(adjoint) in self._slots and id(of) in self._slots
         }
+        self.contributed = {self._slots[i] for i in tracing.contributions if i in self._slots}
         self._drop_unread_variables(used)
 
     def _slot(self, tensor: Tensor) -> int:

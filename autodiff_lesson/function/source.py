@@ -20,7 +20,7 @@ import numpy as np
 from ..primitive import Primitive
 from ..printing import show_line
 from .flat import Fused, common_name, fuse, parts_of
-from .following import Line, Value, follow, values_in
+from .following import Line, Lines, Value, follow, values_in
 from .memory import Plan, order_of
 from .program import Program, Step
 from .tracing import ASSIGN, BEGIN, END, GUARD, READ
@@ -63,7 +63,7 @@ class Writer:
             "OtherWay": OtherWay,
         }
         self._constants: dict[Any, str] = {}
-        self.lines: list[Line] = []
+        self.lines: Any = Lines()
         self._values: dict[int, Value] = {}
         self._places = _Places()
         self._called = called
@@ -117,6 +117,7 @@ class Writer:
                 continue
             args = tuple(map(self._of, step.inputs))
             start = len(self.lines)
+            self.lines.sharing = self._program.contributed.isdisjoint(step.outputs)
             if step.op is GUARD:
                 self.lines.append(Line(GUARD, args, step.attributes, ()))
             elif not isinstance(step.op, Primitive):  # print
@@ -196,7 +197,7 @@ class Writer:
         names = [value.hint or value.name for value in column]
         name = "gradients" if all(n.startswith("d_") for n in names) else common_name(names, "")
         flat.name = self._names.new(name, "flat")
-        parts = [Value(value.array, [], "part") for value in column]
+        parts = [Value(value.array, value.lines, "part") for value in column]
         for part in parts:
             part.name = self._names.new("", "part")
         self._gathered.append((flat, parts))
@@ -213,7 +214,9 @@ class Writer:
         body: list[str] = []
         places: list[tuple[int, Step]] = []
         section, place = "", ("", 0)
-        for line in self.lines:
+        ending = self._ending()
+        free: list[str] = []
+        for number, line in enumerate(self.lines):
             step = line.step
             if step.section != section:
                 section = step.section
@@ -222,11 +225,14 @@ class Writer:
                 place = self._places.of(step)
                 body.append(f"# {_comment(linecache.getline(*place).strip())}")
             for result in line.results:
-                result.name = result.name or self._names.new(result.hint, "v")
+                if not result.name:
+                    again = free and not result.hint and id(line) not in plan.fixed
+                    result.name = free.pop() if again else self._names.new(result.hint, "v")
             if id(line) in plan.fixed:
                 continue
             body.append(self._statement(line))
             places.append((len(body), step))
+            free += [value.name for value in ending.get(number, ())]
         body.append(f"return {self._tuple([*self.results, *(flat for flat, _ in self.targets)])}")
         slots = self._given
         given = [
@@ -246,6 +252,23 @@ class Writer:
         head.append(f"def {self.name}({', '.join(given)}):")
         self.steps_at = {len(head) + at: step for at, step in places}
         return "\n".join(head + ["    " + line if line else "" for line in body]) + "\n"
+
+    def _ending(self) -> dict[int, list[Value]]:
+        """The values that nothing needs after a line, by its number.
+
+        A program too long to be read gives their names to others: memory that is used again is
+        faster than new memory.
+        """
+        if len(self.lines) < LONG:
+            return {}
+        kept = {id(v) for v in (*self.results, *(view.results[0] for view in self.plan.views))}
+        ending: dict[int, list[Value]] = {}
+        for number in range(len(self.lines) - 1, -1, -1):
+            for value in values_in(self.lines[number]):
+                if id(value) not in kept and value.origin == "line" and not value.hint:
+                    kept.add(id(value))
+                    ending.setdefault(number, []).append(value)
+        return ending
 
     def _members(self, flat: Value, variables: list) -> list[str]:
         """What lies in a flat array, if that can be said in names."""
@@ -309,8 +332,8 @@ class Writer:
             return f"{self._text(args[0])}.T"
         if function == "getitem":
             return f"{self._text(args[0])}[{self._key(args[1])}]"
-        if function == "astype":
-            return f"{self._text(args[0])}.astype({self._text(args[1])})"
+        if type(function) is str:
+            return f"{self._text(args[0])}.{function}({', '.join(map(self._text, args[1:]))})"
         out = self.plan.out.get(id(line.results[0])) if line.results else None
         if function is np.negative and not out:
             return f"-{self._text(args[0])}"
@@ -335,7 +358,7 @@ class Writer:
             forward = getattr(forward, "__wrapped__", forward)
             name = getattr(function, "name", own)
             return self._bound(forward, _identifier(name, "kernel"))
-        return f"np.{own}"
+        return self._bound(function, own) if len(self.lines) >= LONG else f"np.{own}"
 
     def _operands(self, *args: Any) -> list[str]:
         """Between scalars a number is written as it is; beside an array, and in a program that is

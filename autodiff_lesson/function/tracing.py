@@ -34,6 +34,7 @@ class Tracing(Recorder):
         sections: for each record 'forward' or 'update'.
         backward: (start, end) of each run of a backward pass, as positions in ``records``.
         adjoints: id of a tensor -> (its adjoint as far as it is known, the tensor).
+        contributions: what backward passes added to adjoints, by ids.
         before: id of each variable that was assigned -> (it, its tensor before).
         created: the variables that were made.
     """
@@ -45,6 +46,7 @@ class Tracing(Recorder):
         self.sections: list[str] = []
         self.backward: list[tuple[int, int]] = []
         self.adjoints: dict[int, tuple[Tensor, Tensor]] = {}
+        self.contributions: dict[int, Tensor] = {}
         self.before: dict[int, tuple[Any, Tensor]] = {}
         self.created_variables: list = []
         self._known: dict[int, Any] = {}  # id of a tensor -> the variable whose value it was
@@ -121,7 +123,8 @@ class Tracing(Recorder):
         """A step of it was recorded: note what is whose adjoint, for the names."""
         self.backward[-1] = (self.backward[-1][0], len(self.records))
         _, _, contributions = step
-        for _, tensor, _, _, adjoint in contributions:
+        for _, tensor, _, value, adjoint in contributions:
+            self.contributions[id(value.tensor)] = value.tensor
             self.adjoints[id(tensor)] = (adjoint.tensor, tensor)
 
     def restore(self) -> None:
