@@ -198,6 +198,17 @@ def test_numbers_are_short_and_arrays_are_heat_maps():
     assert large[:2] == [8, 10] and large[4] == "(100, 10) averaged"
 
 
+def test_where_a_nan_begins_is_said():
+    tape, y, (x,) = recorded(lambda x: tf.reduce_sum(tf.sqrt(x)) - tf.math.log(x[0]), [0.0, 4.0])
+    picture = Picture(tape, y, x)
+    said = {picture.ops[f["o"]]["n"]: f["w"] for f in picture.frames if "begins" in f.get("w", "")}
+    begins = "This is where inf begins: everything that went in is finite."
+    assert said == {"log": begins, "sqrt": begins}
+    large = np.zeros((20, 20))
+    large[:2, 0] = np.inf, -np.inf
+    assert heat_map(large)[3].count("?") == 1
+
+
 # ---- layout
 
 

@@ -245,6 +245,7 @@ class Stepper {
       id: `tip-${name}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 9, markerHeight: 9,
       markerUnits: "userSpaceOnUse", orient: "auto-start-reverse", class: `tip ${name}`,
     }, make("svg:path", { d: "M0 0L8 4L0 8z" })))));
+    this.ground = null;
     if (view.g !== undefined) this.buildGround(svg, view);
     this.edges = view.edges.map(([op, position, d, to]) => {
       const el = make("svg:path", { class: "edge", d });
@@ -291,10 +292,10 @@ class Stepper {
       if (op >= group.a && op < group.b && (position < 0 || inside(this.op(op).i[position]))) ground.append(make("svg:path", { d }));
     }
     for (const [kind, id, x, y, width, height] of view.items) {
-      if (kind === "n" ? !inside(id) : id < group.a || id >= group.b) continue;
-      ground.append(make("svg:rect", { x: x - 9, y: y - 32, width: width + 18, height: height + 41, rx: 14 }));
+      if (kind === "g" || !(kind === "n" ? inside(id) : id >= group.a && id < group.b)) continue;
+      ground.append(make("svg:rect", { x: x - 10, y: y - 42, width: width + 20, height: height + 56, rx: 14 }));
     }
-    svg.append(ground);
+    svg.append(this.ground = ground);
   }
 
   buildItem(svg, [kind, id, x, y, w, h, call]) {
@@ -409,7 +410,10 @@ class Stepper {
   unfold(view) {
     this.view = view;
     this.buildGraph();
-    this.drawGraph();
+    this.drawGraph(!this.ground);
+    if (!this.ground) return;
+    const { x, y, width, height } = this.ground.getBBox();
+    this.revealBox(x, y, x + width, y + height);
   }
 
   buildCrumbs() {
@@ -673,11 +677,16 @@ class Stepper {
     const i = this.itemOfOp.get(f.o) ?? this.itemOfNode.get(f.n);
     const goal = [this.items[i], this.items[this.itemOfNode.get(f.n)]].filter(Boolean);
     if (!goal.length) return;
+    const edge = (pick, side) => pick(...goal.map(side));
+    this.revealBox(edge(Math.min, (g) => g.x), edge(Math.min, (g) => g.y - 32),
+      edge(Math.max, (g) => g.x + g.w), edge(Math.max, (g) => g.y + g.h));
+  }
+
+  // Scroll to a part of the drawing, which may be drawn smaller than it is.
+  revealBox(...box) {
     const scale = this.canvas.firstChild.clientWidth / (this.data.views[this.view].w + 2 * PAD) || 1;
-    const edge = (side, pick) => scale * (PAD + pick(...goal.map(side)));
-    reveal(this.canvas,
-      edge((g) => g.y - 32, Math.min), edge((g) => g.y + g.h, Math.max),
-      edge((g) => g.x, Math.min), edge((g) => g.x + g.w, Math.max));
+    const [left, top, right, bottom] = box.map((at) => scale * (at + PAD));
+    reveal(this.canvas, top, bottom, left, right);
   }
 
   // ---------------------------------------------------------------- the words beside it
@@ -711,6 +720,7 @@ class Stepper {
         rule(`${op.o.map((i) => this.name(i)).join(", ")} = `, ...spread(names, form)),
         numbers("num forward", ...spread(values, form), " = ",
           ...op.o.flatMap((i, j) => [j ? ", " : "", ...this.show(this.node(i).v)])),
+        f.w ? line("why", f.w) : null,
         this.data.lanes.length ? line("why", this.whoSaw(op)) : null].filter(Boolean);
     }
     if (f.t === "seed") {

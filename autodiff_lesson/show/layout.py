@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 Point = tuple[float, float]
 Edge = tuple[int, int]
+Stop = Any
+"""A box, by its number; or the place of an edge in a layer that it passes: (from, to, layer)."""
 
 GAP_X, GAP_Y = 20, 24
 LANE = 14
@@ -24,6 +26,8 @@ BUNDLE = 4
 STRAIGHT = 16
 """An edge that is off by less than this is made upright where there is room."""
 SWEEPS = 16
+SHELF = 300
+"""Boxes without edges stand side by side up to this width, or to that of the others."""
 
 
 class Layout(NamedTuple):
@@ -40,7 +44,7 @@ class Layout(NamedTuple):
 
 @functools.lru_cache(256)  # the turns of a loop look alike
 def layered(sizes: tuple[tuple[float, float], ...], edges: tuple[Edge, ...]) -> Layout:
-    """Place boxes so that every edge goes down.
+    """Place boxes so that every edge goes down; boxes without edges stand above the others.
 
     Args:
         sizes: width and height of each box.
@@ -54,45 +58,81 @@ def layered(sizes: tuple[tuple[float, float], ...], edges: tuple[Edge, ...]) -> 
     for vertex, (w, h) in zip(vertices, sizes, strict=True):
         vertex.view = VertexViewer(w, h)
     arcs = [Arc(vertices[a], vertices[b]) for a, b in dict.fromkeys(edges)]
-    centres: list[Point] = [(0.0, 0.0)] * len(sizes)
-    bends: dict[Edge, list[Point]] = {}
-    rows = [0.0] * len(sizes)
-    left = height = 0.0
-    for core in Graph(vertices, arcs).C:
-        layers, chains = _ordered(core)
-        across, width = _across(layers, chains, sizes)
-        y = {}
-        top = 0.0
-        for layer in layers:
-            half = max(sizes[v][1] for v in layer if isinstance(v, int)) / 2
-            for v in layer:
-                y[v] = (top + half, half)
-            top += 2 * half + GAP_Y
-        for v, x in across.items():
-            if isinstance(v, int):
-                centres[v], rows[v] = (left + x, y[v][0]), y[v][1]
-        for start, *between, end in chains:
-            bends[start, end] = [
-                (left + across[v], middle + side)
-                for v in between
-                for middle, half in (y[v],)
-                for side in (-half, half)  # upright past the layer
-            ]
-        left += width + GAP_X
-        height = max(height, top - GAP_Y)
-    return Layout(centres, bends, rows, max(left - GAP_X, 0), height)
+    cores = list(Graph(vertices, arcs).C)
+    parts = [_drawn(*_ordered(core), sizes) for core in cores if len(core.sV) > 1]
+    alone = [next(iter(core.sV)).data for core in cores if len(core.sV) == 1]
+    width = sum(part.width + GAP_X for part in parts) - GAP_X
+    shelves = [_drawn([row], [], sizes) for row in _shelves(alone, sizes, max(width, SHELF))]
+    width = max([width, *(shelf.width for shelf in shelves)])
+    whole = Layout([(0.0, 0.0)] * len(sizes), {}, [0.0] * len(sizes), width, 0.0)
+    top = 0.0
+    for shelf in shelves:
+        _put(shelf, (width - shelf.width) / 2, top, whole)
+        top += shelf.height + GAP_Y
+    left = (width - sum(part.width + GAP_X for part in parts) + GAP_X) / 2
+    for part in parts:
+        _put(part, left, top, whole)
+        left += part.width + GAP_X
+    height = max([top - GAP_Y, *(top + part.height for part in parts)])
+    return whole._replace(height=max(height, 0.0))
 
 
-# A box is known by its number, the place of an edge in a layer that it passes by (a, b, layer).
-Stop = Any
+def _shelves(
+    boxes: list[int], sizes: Sequence[tuple[float, float]], width: float
+) -> Iterator[list[int]]:
+    """Boxes side by side in rows, none wider than ``width`` if it has more than one."""
+    row: list[int] = []
+    for box in boxes:
+        if row and sum(sizes[i][0] + GAP_X for i in row) + sizes[box][0] > width:
+            yield row
+            row = []
+        row.append(box)
+    if row:
+        yield row
+
+
+class _Part(NamedTuple):
+    """One connected part, placed by itself."""
+
+    across: dict[Stop, float]
+    down: dict[Stop, tuple[float, float]]
+    """The middle of the layer that a stop is in, and half its height."""
+    chains: list[list[Stop]]
+    width: float
+    height: float
+
+
+def _drawn(
+    layers: list[list[Stop]], chains: list[list[Stop]], sizes: Sequence[tuple[float, float]]
+) -> _Part:
+    across, width = _across(layers, chains, sizes)
+    down, top = {}, 0.0
+    for layer in layers:
+        half = max(sizes[v][1] for v in layer if isinstance(v, int)) / 2
+        down.update(dict.fromkeys(layer, (top + half, half)))
+        top += 2 * half + GAP_Y
+    return _Part(across, down, chains, width, top - GAP_Y)
+
+
+def _put(part: _Part, left: float, top: float, whole: Layout) -> None:
+    """Enter a part into the whole."""
+    for v, x in part.across.items():
+        if isinstance(v, int):
+            middle, half = part.down[v]
+            whole.centres[v], whole.rows[v] = (left + x, top + middle), half
+    for start, *between, end in part.chains:
+        whole.bends[start, end] = [
+            (left + part.across[v], top + middle + side)
+            for v in between
+            for middle, half in (part.down[v],)
+            for side in (-half, half)  # upright past the layer
+        ]
 
 
 def _ordered(core: Any) -> tuple[list[list[Stop]], list[list[Stop]]]:
     """The layers of one connected part, from left to right, and each edge as a chain of stops."""
     from grandalf.layouts import SugiyamaLayout
 
-    if len(core.sV) == 1:
-        return [[v.data for v in core.sV]], []
     drawing = SugiyamaLayout(core)
     drawing.init_all(roots=[v for v in core.sV if not v.e_in()], optimize=True)
     for _ in range(3):

@@ -69,7 +69,8 @@ def heat_map(array: Any) -> list:
     array that is larger, each cell is the mean of what it covers.
     """
     array = np.asarray(array)
-    cells = _blocks(_as_matrix(array))
+    with np.errstate(invalid="ignore"):  # the mean of inf and -inf is nan, which is shown
+        cells = _blocks(_as_matrix(array))
     numbers = " ".join(number(x, 3) for x in cells.reshape(-1))
     averaged = " averaged" if cells.size < array.size else ""
     return [*cells.shape, numbers, _shades(cells), shape_text(array) + averaged]

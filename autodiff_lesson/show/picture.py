@@ -229,7 +229,10 @@ class Picture:
 
     def _frames(self) -> list[dict]:
         frames: list[dict] = [{"t": "start"}]
-        frames += [{"t": "run", "o": k} for k in range(len(self.ops))]
+        value = {i: n["v"] for i, n in enumerate(self.nodes)}
+        for k, op in enumerate(self.ops):
+            begins = self._begins([value[i] for i in op["i"]], [value[i] for i in op["o"]])
+            frames.append({"t": "run", "o": k} | ({"w": begins} if begins else {}))
         if not self.targets:
             return frames
         adjoint: dict[int, Any] = {}
@@ -273,7 +276,9 @@ class Picture:
             frame["m"] = self.value(c.local)
         if node in adjoint:
             frame["z"] = adjoint[node]
-        why = self._why(op, c.position, node, "l" in frame)
+        came = [values[_MARK[i]] for i in range(len(op["i"]))]
+        came += [adjoint.get(n, "0") for n in op["o"]]
+        why = self._begins(came, [frame["c"]]) or self._why(op, c.position, node, "l" in frame)
         if why:
             frame["w"] = why
         adjoint[node] = frame["a"]
@@ -295,6 +300,16 @@ class Picture:
                 f"{name} was repeated on the way forward, so what comes back to each copy "
                 "is added up."
             )
+        return ""
+
+    def _begins(self, came: list, made: list) -> str:
+        """A sentence if something is no number, or too large for one, and nothing was before."""
+        texts = [[v if isinstance(v, str) else self.heat[v][2] for v in vs] for vs in (came, made)]
+        for odd in ("nan", "inf"):
+            if any(odd in t for t in texts[1]) and not any(
+                "nan" in t or "inf" in t for t in texts[0]
+            ):
+                return f"This is where {odd} begins: everything that went in is finite."
         return ""
 
     def _end(self) -> dict:
