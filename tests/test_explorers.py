@@ -67,14 +67,30 @@ def test_tangent_says_what_is_wrong_with_a_function(f, message):
         show.tangent(f)
 
 
-def test_tangent_as_a_widget_shows_the_same_and_can_be_read_without_a_kernel():
-    widget = show.tangent(cube, at=2.0, live=True)
-    data, _ = widget._repr_mimebundle_()
-    assert data["text/plain"] == repr(show.tangent(cube, at=2.0)) == repr(widget)
-    assert (
-        "application/vnd.jupyter.widget-view+json" in data and "data:image/svg" in data["text/html"]
-    )
-    assert widget.chosen["x"] == 2.0 and widget.chosen["h"] == 1.0
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What a notebook is given to show for an object."""
+    bundles = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **_: bundles.append(data))
+
+    def show_it(made):
+        made._ipython_display_()
+        page, widget = bundles
+        return page, widget
+
+    return show_it
+
+
+def test_a_widget_is_shown_after_a_page_that_stands_in_for_it(shown):
+    made = show.tangent(cube, at=2.0, live=True)
+    assert made.chosen["x"] == 2.0 and made.chosen["h"] == 1.0
+    page, widget = shown(made)
+    assert page["text/plain"] == repr(show.tangent(cube, at=2.0)) == repr(made)
+    assert "data:image/svg" in page["text/html"] and f'"{made.key}"' in page["text/html"]
+    assert VIEW in widget and "text/html" not in widget
 
 
 # ---- race
@@ -154,7 +170,7 @@ def wave(x, k=2.0):
     return tf.sin(k * x)
 
 
-def test_explore_follows_its_sliders_and_keeps_the_step():
+def test_explore_follows_its_sliders_and_keeps_the_step(shown):
     widget = show.explore(wave, x=(0.0, 2.0), k=(1.0, 4.0, 2.0))
     assert widget.values == {"x": 1.0, "k": 2.0}
     widget.stepper.step = 3
@@ -162,8 +178,9 @@ def test_explore_follows_its_sliders_and_keeps_the_step():
     values = {n["n"]: n["v"] for n in widget.stepper.data["nodes"]}
     assert values["x"] == "0.5" and values["k"] == "2" and widget.stepper.step == 3
     assert repr(widget) == "<explore wave: x = 0.5, k = 2; dy/dx = 1.0806, dy/dk = 0.27015>"
-    data, _ = widget._repr_mimebundle_()
-    assert data["text/plain"] == repr(widget) and "data-autodiff" in data["text/html"]
+    page, view = shown(widget)
+    assert page["text/plain"] == repr(widget) and f'"{widget.key}"' in page["text/html"]
+    assert VIEW in view
 
 
 def test_explore_says_in_place_what_went_wrong():

@@ -242,6 +242,7 @@ function render({ model, el }) {
     root.classList.toggle("dark", dark);
     made?.draw(true);
   };
+  const goBack = model.get("kernel") ? takeOver(model.get("key")) : null;
   theme();
   made = explore(model, root);
   const themes = new MutationObserver(theme);
@@ -257,6 +258,7 @@ function render({ model, el }) {
   const heard = { "change:answer": () => made.load?.(model.get("answer")), "change:chosen": () => made.chosen?.() };
   for (const [event, act] of Object.entries(heard)) model.on(event, act);
   return () => {
+    goBack?.();
     themes.disconnect();
     sizes.disconnect();
     made.stop?.();

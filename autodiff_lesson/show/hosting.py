@@ -30,13 +30,14 @@ class Explorer:
         self.chosen = chosen
         self.fact = fact
         self.image = image
+        self.key = new_key()
 
     def __repr__(self) -> str:
         return f"<{self.fact}>"
 
     def _repr_html_(self) -> str:
         state = {"data": self.data, "chosen": self.chosen, "kernel": False}
-        return page(state, self.image, self.fact, _module(self.script))
+        return page(state, self.image, self.fact, _module(self.script), self.key)
 
 
 def live(explorer: Explorer, respond: Callable[[dict], dict] | None = None) -> Any:
@@ -64,12 +65,17 @@ def _module(script: str) -> str:
     )
 
 
-def page(state: dict, image: str, title: str, script: str) -> str:
+def new_key() -> str:
+    """A name by which a script finds its place in a page."""
+    return uuid.uuid4().hex[:12]
+
+
+def page(state: dict, image: str, title: str, script: str, key: str = "") -> str:
     """A module as HTML that needs no kernel and no network.
 
     The module, its data and a still picture are inside.
     """
-    key = uuid.uuid4().hex[:12]
+    key = key or new_key()
     script = script.replace("export default { render };", "").replace("</", "<\\/")
     alt = html.escape(title)
     picture = f'<img alt="{alt}" src="{image}">' if image else alt
@@ -104,10 +110,11 @@ def _live_class(script: str) -> type:
         chosen = traitlets.Dict().tag(sync=True)
         answer = traitlets.Dict().tag(sync=True)
         kernel = traitlets.Bool(True).tag(sync=True)
+        key = traitlets.Unicode().tag(sync=True)
 
         def __init__(self, explorer: Explorer, respond: Callable[[dict], dict] | None):
             self.explorer = explorer
-            super().__init__(data=explorer.data, chosen=explorer.chosen)
+            super().__init__(data=explorer.data, chosen=explorer.chosen, key=explorer.key)
             if respond:
                 self.observe(
                     lambda change: self.set_trait("answer", respond(change["new"])), "chosen"
@@ -116,16 +123,38 @@ def _live_class(script: str) -> type:
         def __repr__(self) -> str:
             return repr(self.explorer)
 
-        def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-            return with_html(super()._repr_mimebundle_(**kwargs), self.explorer)
+        def _ipython_display_(self) -> None:
+            show_both(self._repr_mimebundle_(), self.explorer)
 
     return LiveExplorer
 
 
-def with_html(bundle: Any, explorer: Any) -> Any:
-    """A widget's bundle with the form beside it that a saved notebook shows without a kernel."""
-    data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-    return {**data, "text/plain": repr(explorer), "text/html": explorer._repr_html_()}, metadata
+def show_both(widget: Any, explorer: Any) -> None:
+    """Show a page that needs no kernel, and a widget, given as its bundle, that takes its place.
+
+    A saved notebook does not hold a widget's state: there the page is what remains.
+    """
+    from IPython.display import display
+
+    page = {"text/plain": repr(explorer), "text/html": explorer._repr_html_()}
+    display(page, raw=True)
+    data, metadata = widget if isinstance(widget, tuple) else (widget, {})
+    display({**data, "text/plain": ""}, metadata=metadata, raw=True)
+
+
+@functools.cache
+def curtain_class() -> type:
+    """A widget that shows nothing, and hides the page with the same key, as `show_both` wants."""
+    import anywidget
+    import traitlets
+
+    class Curtain(anywidget.AnyWidget):
+        """Nothing to see."""
+
+        _esm = module_of("curtain.js")
+        key = traitlets.Unicode().tag(sync=True)
+
+    return Curtain
 
 
 def rounded(values: Any, digits: int = 6) -> list:

@@ -25,6 +25,21 @@ function isDark() {
   return !classList.contains("vscode-light") && matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
+// A page that needs no kernel stands in for a widget until that is there; when it is gone again, for
+// instance because the kernel was restarted, the page comes back.
+function takeOver(key) {
+  const stands = document.querySelectorAll(`[data-autodiff="${key}"]`);
+  for (const el of stands) el.style.display = "none";
+  return () => { for (const el of stands) el.style.display = ""; };
+}
+
+// In a notebook without a kernel JupyterLab says for ever that it is loading the widget.
+function hideLoading(output) {
+  const check = () => { output.style.display = /^(Loading|Error displaying) widget/.test(output.textContent.trim()) ? "none" : ""; };
+  check();
+  new MutationObserver(check).observe(output, { childList: true, subtree: true, characterData: true });
+}
+
 // What anywidget does, in a page that has no kernel behind it; data may be packed.
 async function host(key, state) {
   if (typeof state === "string") {
@@ -34,6 +49,8 @@ async function host(key, state) {
   }
   for (const el of document.querySelectorAll(`[data-autodiff="${key}"]`)) {
     if (el.shadowRoot) continue;
+    const next = el.closest(".jp-OutputArea-child")?.nextElementSibling;
+    if (next && state.kernel === false) hideLoading(next);
     const own = { playing: false, ...state };
     render({ el, model: {
       get: (name) => own[name], set: (name, value) => { own[name] = value; },

@@ -110,7 +110,7 @@ class Race:
         self.slopes = _Slopes(surface)
         self.rates = [_rate(o) for o in self.optimizers.values()]
         self.momenta = [_momentum(o) for o in self.optimizers.values()]
-        self.data = {
+        self.data: dict[str, Any] = {
             "title": f"A race on {self.name}",
             "names": list(self.optimizers),
             "looks": [list(LOOKS).index(look) for look in looks_of(self.optimizers)],

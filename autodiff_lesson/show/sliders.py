@@ -10,8 +10,9 @@ from typing import Any
 
 from ..tape import GradientTape
 from ..tensor import Tensor, constant
-from .hosting import with_html
-from .stepper import BackwardPass, backward
+from .drawing import data_url
+from .hosting import curtain_class, new_key, page, show_both
+from .stepper import STILL, backward, module
 
 
 def explore(f: Callable, **ranges: Any) -> Any:
@@ -93,7 +94,7 @@ def _widget_class() -> type:
         def __init__(self, f: Callable, name: str, spans: dict[str, tuple[float, float, float]]):
             self.f, self.name = f, name
             values = {parameter: start for parameter, (_, _, start) in spans.items()}
-            self.stepper = backward(*recorded(f, values), live=True)
+            self.stepper = backward(*recorded(f, values), step=-1, live=True)
             self.sliders = {
                 parameter: ipywidgets.FloatSlider(
                     start, min=low, max=high, step=_fine(high - low), description=parameter,
@@ -105,7 +106,9 @@ def _widget_class() -> type:
             self.said = ipywidgets.Label("")
             for slider in self.sliders.values():
                 slider.observe(self._follow, "value")
-            super().__init__([*self.sliders.values(), self.said, self.stepper])
+            self.key = new_key()
+            curtain = curtain_class()(key=self.key)
+            super().__init__([*self.sliders.values(), self.said, self.stepper, curtain])
             self.said.layout.display = "none"
 
         @property
@@ -130,21 +133,13 @@ def _widget_class() -> type:
             at = ", ".join(f"{name} = {value:.4g}" for name, value in self.values.items())
             return f"<explore {self.name}: {at}; {slopes}>"
 
-        def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-            still = _Still(repr(self), self.stepper)
-            return with_html(super()._repr_mimebundle_(**kwargs), still)
+        def _repr_html_(self) -> str:
+            """The stepper at the values of now, for notebooks without a kernel."""
+            picture, step = self.stepper.picture, self.stepper.step
+            state = {"data": picture.data, "step": step, "quiz": False, "kernel": False}
+            return page(state, data_url(picture, STILL), picture.title, module(), self.key)
+
+        def _ipython_display_(self) -> None:
+            show_both(self._repr_mimebundle_(), self)
 
     return Exploration
-
-
-class _Still:
-    """The stepper at the values of now, for notebooks without a kernel."""
-
-    def __init__(self, fact: str, stepper: Any):
-        self.fact, self.stepper = fact, stepper
-
-    def __repr__(self) -> str:
-        return self.fact
-
-    def _repr_html_(self) -> str:
-        return BackwardPass(self.stepper.picture, step=self.stepper.step)._repr_html_()

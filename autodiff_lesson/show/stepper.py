@@ -9,7 +9,7 @@ from .drawing import data_url
 from .hosting import module_of, page
 from .picture import Picture
 
-_STILL = 20_000  # characters of the still picture at most
+STILL = 20_000  # characters of the still picture at most
 
 
 def backward(
@@ -67,7 +67,7 @@ class BackwardPass:
 
     def _repr_html_(self) -> str:
         state = {"data": self.picture.data, "step": self.step, "quiz": self.quiz}
-        return page(state, data_url(self.picture, _STILL), self.picture.title, module())
+        return page(state, data_url(self.picture, STILL), self.picture.title, module())
 
 
 def module() -> str:

@@ -76,8 +76,8 @@ class Trial:
     # ------------------------------------------------------------ what it is shown as
     def explorer(self) -> Explorer:
         """The widget's data, for the rule of now."""
-        wrong = {r["of"] for r in self.data["rows"] if not r["ok"]}
-        wrong = sorted(wrong, key=self.arguments.index)
+        rows = self.data["rows"]
+        wrong = sorted({r["of"] for r in rows if not r["ok"]}, key=self.arguments.index)
         verdict = (
             self.data["error"]
             or (f"wrong for {' and '.join(wrong)}" if wrong else "")

@@ -224,7 +224,7 @@ def test_beside_a_kernel(lab, browser):
     page.wait_for_function(f"{session}?.session?.kernel?.status === 'idle'")
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
 
-    box = page.locator("div.box", has_text="A race on ravine")
+    box = page.locator("div.box:visible", has_text="A race on ravine")
     box.scroll_into_view_if_needed()
     results = box.locator(".result")
     before = results.all_inner_texts()
@@ -240,7 +240,7 @@ def test_beside_a_kernel(lab, browser):
     page.wait_for_timeout(500)
     assert results.nth(1).inner_text() == after[1]
 
-    rule = page.locator("div.box", has_text="The backward rule of product")
+    rule = page.locator("div.box:visible", has_text="The backward rule of product")
     assert rule.locator(".badge").inner_text() == "✗ wrong"
     rule.locator("input").fill("")
     rule.locator("input").press_sequentially("upstream * y, upstream * x")
@@ -248,10 +248,21 @@ def test_beside_a_kernel(lab, browser):
     assert page.locator(".jp-Cell").count() == len(cells)  # no key went to the notebook
 
     page.locator(".widget-slider .noUi-handle").first.focus()
-    stepper = page.locator("div.box", has_text="What happens now")
+    stepper = page.locator("div.box:visible", has_text="What happens now")
     for _ in range(20):
         page.keyboard.press("ArrowRight")
     stepper.get_by_text("x = 1.2", exact=True).wait_for()
     assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
     assert complaints == []
+
+    # saved and opened again without a kernel: the pages stand in for the widgets
+    page.evaluate("() => { window.jupyterapp.commands.execute('docmanager:save'); }")
+    page.wait_for_function("!window.jupyterapp.shell.currentWidget.context.model.dirty")
+    page.evaluate("() => { " + session.replace("?", "") + ".shutdown(); }")
+    page.goto(f"{address}/lab/tree/explorers.ipynb?token=t&reset")
+    page.locator("div.box:visible").nth(2).wait_for()
+    assert page.locator("div.box:visible").count() == 3
+    assert page.get_by_text("Loading widget").filter(visible=True).count() == 0
+    box.get_by_label("Step", exact=True).press("Home")
+    assert "from step 0 to 1" in box.locator(".opened-step").inner_text()
     context.close()

@@ -1,19 +1,13 @@
 """The stepper in a real JupyterLab: run, saved, reopened without a kernel, untrusted, exported."""
 
-import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from pathlib import Path
 
 import nbformat
 import pytest
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 SESSION = "window.jupyterapp?.shell?.currentWidget?.sessionContext"
 CELLS = [
     "import autodiff_lesson as tf\nfrom autodiff_lesson import show",
@@ -23,41 +17,6 @@ CELLS = [
     "show.graph(tape, y, x)",
     "live.step = 4",
 ]
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """A JupyterLab with a notebook in its folder: its address and the folder."""
-    folder = tmp_path_factory.mktemp("lab")
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in CELLS])
-    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(book, folder / "steps.ipynb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    own = {f"JUPYTER_{n}_DIR": str(folder / f".{n}") for n in ("CONFIG", "DATA", "RUNTIME")}
-    environment = os.environ | own | {"PYTHONPATH": str(ROOT), "JUPYTER_PREFER_ENV_PATH": "1"}
-    log = (folder / "lab.log").open("w")
-    server = subprocess.Popen(
-        [
-            sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
-            "--ServerApp.port_retries=0", "--IdentityProvider.token=t",
-            "--LabApp.expose_app_in_browser=True", f"--notebook-dir={folder}",
-        ],
-        env=environment, stdout=log, stderr=log, cwd=folder,
-    )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(120):
-        try:
-            urllib.request.urlopen(f"{address}/api/status?token=t", timeout=1)
-            break
-        except OSError:
-            assert server.poll() is None, (folder / "lab.log").read_text()
-            time.sleep(0.5)
-    yield address, folder
-    server.terminate()
-    server.wait(timeout=20)
-    log.close()
 
 
 @pytest.fixture
@@ -89,6 +48,9 @@ def count(box):
 
 
 def test_in_jupyterlab(lab, opened, browser):
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in CELLS])
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(book, lab[1] / "steps.ipynb")
     complaints = []
     page = opened("steps.ipynb")
     page.on("pageerror", lambda error: complaints.append(str(error)))

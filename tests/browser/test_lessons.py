@@ -116,7 +116,7 @@ def test_a_lesson_in_jupyterlab(lesson, desk):
         assert bool(cell["errors"]) == meant, f"{cell['errors']} in:\n{cell['source']}"
     assert [cell["count"] for cell in cells] == list(range(1, len(cells) + 1))
 
-    boxes = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) div.box")
+    boxes = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) div.box:visible")
     shown = sum("show.backward(" in cell["source"] for cell in cells)
     for width in (1280, 800):
         page.set_viewport_size({"width": width, "height": 900})
