@@ -119,9 +119,8 @@ class Mean(Sum):
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         values, weights = self._weighed(values, sample_weight)
-        number = (
-            Tensor(self.dtype.type(values._value.size)) if weights is None else _summed(weights)
-        )
+        size = Tensor(self.dtype.type(values._value.size))
+        number = size if weights is None else _summed(weights)
         total, count = run(_added, self.total, self.count, _summed(values), number)
         self.total.assign(total)
         self.count.assign(count)

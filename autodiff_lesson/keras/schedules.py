@@ -71,7 +71,7 @@ class PolynomialDecay(LearningRateSchedule):
         self.power = power
 
     def __call__(self, step: Any) -> Tensor:
-        done = minimum(_real(step), self.decay_steps) / self.decay_steps  # type: ignore[operator]
+        done = minimum(_real(step), self.decay_steps) / self.decay_steps
         fall = self.initial_learning_rate - self.end_learning_rate
         return fall * pow(1.0 - done, self.power) + self.end_learning_rate
 

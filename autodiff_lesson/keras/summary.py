@@ -40,7 +40,7 @@ def _shape(layer: Any) -> str:
 
 
 def _rule(drawn: str, widths: list[int]) -> str:
-    left, line, middle, right = drawn
+    left, line, middle, right = tuple(drawn)
     return left + middle.join(line * (width + 2) for width in widths) + right
 
 
