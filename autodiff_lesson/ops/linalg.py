@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidArgumentError
-from ..primitive import kernel, primitive, tensor_of
+from ..primitive import kernel, primitive
 from ..tensor import Tensor
 from .shape import as_tensor, broadcast_kernel
 
@@ -38,6 +38,7 @@ def einsum_kernel(*xs: Any, equation: str) -> Any:
     return np.einsum(equation, *xs)
 
 
+# ---------------------------------------------------------------- the rows
 # fmt: off
 _matmul = primitive(matmul_kernel, lambda g, z, x, y: matmul_kernel(g, swap(y)),
                                    lambda g, z, x, y: matmul_kernel(swap(x), g), name="matmul")
@@ -48,6 +49,7 @@ _einsum = primitive(einsum_kernel,
 # fmt: on
 
 
+# ---------------------------------------------------------------- what the rules compute with
 def einsum_back(g: Any, xs: tuple, position: int, equation: str) -> Any:
     """The gradient of one operand: einsum of the others with ``g``, its own indices as result.
 
@@ -66,23 +68,16 @@ def einsum_back(g: Any, xs: tuple, position: int, equation: str) -> Any:
     return broadcast_kernel(np.reshape(part, aligned), shape=shape)
 
 
+# ---------------------------------------------------------------- the functions users call
 def matmul(
-    a: Any,
-    b: Any,
-    transpose_a: bool = False,
-    transpose_b: bool = False,
-    name: str | None = None,
+    a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, name: str | None = None
 ) -> Tensor:
     """The matrix product; both need at least two axes, leading ones broadcast.
 
     >>> matmul([[1.0, 2.0]], [[3.0], [4.0]]).numpy()
     array([[11.]], dtype=float32)
     """
-    if transpose_a:
-        a = _swap(a)
-    if transpose_b:
-        b = _swap(b)
-    return _matmul(a, b)
+    return _matmul(_swap(a) if transpose_a else a, _swap(b) if transpose_b else b)
 
 
 def matrix_transpose(a: Any, name: str | None = None) -> Tensor:
@@ -124,11 +119,11 @@ def einsum(equation: str, *inputs: Any, name: str | None = None) -> Tensor:
 
 def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Tensor:
     """Sum products over ``axes``: how many (last of ``a``, first of ``b``), or two lists."""
-    a, b = (tensor_of(t) for t in (a, b))
+    a, b = as_tensor(a), as_tensor(b)
     if isinstance(axes, int):
         axes = (list(range(a.ndim - axes, a.ndim)), list(range(axes)))
     first, second = ([ax] if isinstance(ax, int) else list(ax) for ax in axes)
-    letters = iter("abcdefghijklmnopqrstuvwxyz")
+    letters = iter(string.ascii_lowercase)
     left = [next(letters) for _ in range(a.ndim)]
     right = [next(letters) for _ in range(b.ndim)]
     for i, j in zip(first, second, strict=True):

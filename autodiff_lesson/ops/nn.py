@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidArgumentError
-from ..primitive import kernel, primitive, tensor_of
-from ..tensor import Tensor, constant
+from ..primitive import kernel, primitive
+from ..tensor import Tensor
 from .arithmetic import add, maximum, multiply, negative, subtract
 from .elementwise import abs, cast, exp, log1p
 from .reduce import log_softmax, reduce_sum
-from .shape import one_hot
+from .shape import as_tensor, one_hot
 
 
 def _pads(size: int, window: int, stride: int, padding: str) -> tuple[int, int, int]:
@@ -163,6 +163,7 @@ def _pool_places(x: Any, window: tuple, strides: tuple, padding: str) -> Any:
     return np.stack([padded[:, :, r, c] for _, _, r, c in _offsets(window, strides, pads)])
 
 
+# ---------------------------------------------------------------- the rows
 # fmt: off
 _labels = primitive(labels_kernel, name="labels")
 fractions = primitive(fractions_kernel, lambda g, z, x: g, name="fractions")
@@ -199,6 +200,7 @@ _max_pool_gather = primitive(max_pool_gather,
 # fmt: on
 
 
+# ---------------------------------------------------------------- the functions users call
 def _pair(value: Any, what: str) -> tuple[int, int]:
     """Strides and windows as TensorFlow takes them: n, [h, w] or [1, h, w, 1]."""
     pair = (value,) * 2 if isinstance(value, int) else tuple(value)
@@ -244,8 +246,7 @@ def sparse_softmax_cross_entropy_with_logits(
     labels: Any, logits: Any, name: str | None = None
 ) -> Tensor:
     """-log_softmax(logits) at each label, a whole number from 0 to the number of classes - 1."""
-    logits, labels = (tensor_of(t) for t in (logits, labels))
-    logits = logits if type(logits) is Tensor else constant(logits)
+    logits = as_tensor(logits)
     classes = logits.shape[-1]
     checked = cast(_labels(labels, classes=classes), np.int64)
     return softmax_cross_entropy_with_logits(one_hot(checked, classes, dtype=logits.dtype), logits)
@@ -255,6 +256,6 @@ def sigmoid_cross_entropy_with_logits(
     labels: Any = None, logits: Any = None, name: str | None = None
 ) -> Tensor:
     """max(x, 0) - x * labels + log(1 + exp(-abs(x))): finite for any logits x."""
-    logits = logits if type(tensor_of(logits)) is Tensor else constant(logits)
+    logits = as_tensor(logits)
     positive = maximum(logits, 0.0)
     return add(subtract(positive, multiply(logits, labels)), log1p(exp(negative(abs(logits)))))

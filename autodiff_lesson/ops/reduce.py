@@ -53,18 +53,6 @@ def mean_kernel(x: Any, *, axis: Any, keepdims: bool) -> Any:
 
 
 @kernel
-def argmax_kernel(x: Any, *, axis: int) -> Any:
-    """Where the largest number is; the first of several."""
-    return np.argmax(x, axis=axis).astype(np.int64)
-
-
-@kernel
-def argmin_kernel(x: Any, *, axis: int) -> Any:
-    """Where the smallest number is; the first of several."""
-    return np.argmin(x, axis=axis).astype(np.int64)
-
-
-@kernel
 def softmax_kernel(x: Any, *, axis: int) -> Any:
     """exp(x) / sum(exp(x)), with the largest number subtracted first so that exp stays finite."""
     powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
@@ -78,6 +66,7 @@ def log_softmax_kernel(x: Any, *, axis: int) -> Any:
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
+# ---------------------------------------------------------------- what the rules compute with
 def spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """Give the gradient of a reduction back to each number that went into it."""
     return broadcast_kernel(kept(g, x, axis, keepdims), shape=x.shape)
@@ -87,8 +76,7 @@ def kept(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """``g`` with the reduced axes as axes of length 1."""
     if keepdims or axis is None:  # a scalar spreads over any shape as it is
         return g
-    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
-    gone = {a % x.ndim for a in axes}
+    gone = {a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
     return np.reshape(g, tuple(1 if i in gone else n for i, n in enumerate(x.shape)))
 
 
@@ -99,6 +87,12 @@ def shared(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return kept(g, x, axis, keepdims) * (ties / count)
 
 
+def reverse(x: Any, axis: int) -> Any:
+    """The slices along ``axis`` from the last to the first."""
+    return slice_kernel(x, key=along(axis, slice(None, None, -1)))
+
+
+# ---------------------------------------------------------------- the rows
 # fmt: off
 _sum = primitive(sum_kernel,
     lambda g, z, x, *, axis, keepdims: spread(g, x, axis, keepdims), name="reduce_sum")
@@ -110,8 +104,8 @@ _max = primitive(kernel(lambda x, *, axis, keepdims: np.max(x, axis=axis, keepdi
     lambda g, z, x, *, axis, keepdims: shared(g, z, x, axis, keepdims), name="reduce_max")
 _min = primitive(kernel(lambda x, *, axis, keepdims: np.min(x, axis=axis, keepdims=keepdims)),
     lambda g, z, x, *, axis, keepdims: shared(g, z, x, axis, keepdims), name="reduce_min")
-_argmax = primitive(argmax_kernel, name="argmax")
-_argmin = primitive(argmin_kernel, name="argmin")
+_argmax = primitive(kernel(lambda x, *, axis: np.argmax(x, axis=axis)), name="argmax")
+_argmin = primitive(kernel(lambda x, *, axis: np.argmin(x, axis=axis)), name="argmin")
 _any = primitive(kernel(lambda x, *, axis, keepdims: np.any(x, axis=axis, keepdims=keepdims)),
                  name="reduce_any")
 _all = primitive(kernel(lambda x, *, axis, keepdims: np.all(x, axis=axis, keepdims=keepdims)),
@@ -129,11 +123,7 @@ _cumsum = primitive(kernel(lambda x, *, axis: np.cumsum(x, axis, dtype=x.dtype))
 cumsum_kernel: Any = _cumsum.forward
 
 
-def reverse(x: Any, axis: int) -> Any:
-    """The slices along ``axis`` from the last to the first."""
-    return slice_kernel(x, key=along(axis, slice(None, None, -1)))
-
-
+# ---------------------------------------------------------------- the functions users call
 def reduce_sum(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:

@@ -106,6 +106,7 @@ def unstack_kernel(x: Any, *, axis: int) -> Any:
     return tuple(np.moveaxis(x, axis, 0)) if x.shape[axis] != 1 else (x.squeeze(axis),)
 
 
+# ---------------------------------------------------------------- the rows
 # fmt: off
 _sum_to = primitive(sum_to, lambda g, z, x, *, shape: broadcast_back(g, z, x), name="sum_to")
 _broadcast = primitive(broadcast_kernel, lambda g, z, x, *, shape: sum_to(g, shape=x.shape),
