@@ -240,7 +240,7 @@ function render({ model, el }) {
     const dark = isDark();
     if (root.classList.contains("dark") === dark && made) return;
     root.classList.toggle("dark", dark);
-    made?.draw(true);
+    requestAnimationFrame(() => made?.draw(true)); // until then the page may be without its styles
   };
   const goBack = model.get("kernel") ? takeOver(model.get("key")) : null;
   theme();
