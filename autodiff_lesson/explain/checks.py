@@ -115,9 +115,10 @@ class _Check:
                 ahead, behind = (value(self._moved(i, s * direction)) for s in (1, -1))
                 wanted = (ahead - behind) / (2 * self.step)
                 if not abs(found - wanted) <= self.tolerance * (1 + abs(wanted)):
+                    along = "" if direction.size == 1 else "along a random direction "
                     problems.append(
-                        f"{what} by argument {i}: along a random direction the rule gives "
-                        f"{found:.4g}, finite differences {wanted:.4g}"
+                        f"{what} by argument {i}: {along}the rule gives {found:.4g}, finite "
+                        f"differences {wanted:.4g}"
                     )
                     break
         return problems
@@ -138,9 +139,9 @@ class _Check:
         return tape, sources, outputs
 
     def _draw(self, shape: Any) -> Any:
-        """A random direction of length 1."""
-        drawn = self.random.normal(size=tuple(shape))
-        return np.asarray(drawn / max(float(np.linalg.norm(drawn)), 1e-12))
+        """A random direction of length 1; of a single number, 1 itself."""
+        drawn = np.asarray(self.random.normal(size=tuple(shape)))
+        return np.ones(shape) if drawn.size == 1 else drawn / max(np.linalg.norm(drawn), 1e-12)
 
     def _tensor(self, value: Any) -> Tensor:
         return Tensor(value.astype(self.dtype)[()])
@@ -162,7 +163,8 @@ class _Check:
         it must be linear in upstream."""
         op, says = record.op, f"It says {grad_line(record.op)}"
         one, two = (
-            [self._draw(o.shape).astype(o._value.dtype) for o in record.outputs] for _ in range(2)
+            [np.asarray(self.random.normal(size=o.shape), o._value.dtype) for o in record.outputs]
+            for _ in range(2)
         )
         try:
             first = self._asked(op, one)

@@ -191,7 +191,8 @@ def grad_line(op: CustomGradient) -> str:
     except (OSError, TypeError):
         lines = []
     returns = [line for line in lines if line.startswith("return")]
-    return f"`{returns[-1] if returns else place.text}` ({place})"
+    text = returns[-1] if returns else place.text
+    return f"`{text}` ({place})" if text else str(place)
 
 
 # ---------------------------------------------------------------- an operation without a record
