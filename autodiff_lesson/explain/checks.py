@@ -141,7 +141,7 @@ class _Check:
     def _draw(self, shape: Any) -> Any:
         """A random direction of length 1; of a single number, 1 itself."""
         drawn = np.asarray(self.random.normal(size=tuple(shape)))
-        return np.ones(shape) if drawn.size == 1 else drawn / max(np.linalg.norm(drawn), 1e-12)
+        return np.ones(shape) if drawn.size == 1 else drawn / (float(np.linalg.norm(drawn)) or 1.0)
 
     def _tensor(self, value: Any) -> Tensor:
         return Tensor(value.astype(self.dtype)[()])
