@@ -46,7 +46,7 @@ def compare(contenders: dict[str, Callable]) -> dict[str, tuple[float, float]]:
     """Per contender: microseconds of a call, and its ratio to the first contender's: medians."""
     gc.unfreeze()
     gc.collect()
-    gc.freeze()  # a contender's garbage is his own; the million objects of other packages are not
+    gc.freeze()  # for its own garbage each contender pays, not for the others'
     calls = {name: calls_for(run) for name, run in contenders.items()}
     base = next(iter(contenders))
     times: dict[str, list[float]] = {name: [] for name in contenders}
