@@ -21,25 +21,6 @@ from . import activations, initializers, regularizers
 from .layer import Layer
 from .symbolic import KerasTensor
 
-__all__ = [
-    "Activation",
-    "Add",
-    "Concatenate",
-    "Conv2D",
-    "Dense",
-    "Dropout",
-    "Flatten",
-    "GlobalAveragePooling2D",
-    "Input",
-    "InputLayer",
-    "Layer",
-    "LeakyReLU",
-    "MaxPooling2D",
-    "ReLU",
-    "Reshape",
-    "Softmax",
-]
-
 
 class InputLayer(Layer):
     """What `Input` makes: it stands at the start of a model, and hands on what it is given."""

@@ -24,7 +24,7 @@ from ..ops.nn import (
 from ..ops.reduce import reduce_mean, reduce_sum
 from ..ops.shape import expand_dims, reshape, squeeze
 from ..tensor import Tensor
-from .names import resolve, settings_of, snake_case
+from .names import resolve, settings_of, signature, snake_case
 
 EPSILON = 1e-7
 """Probabilities are kept this far from 0 and 1, where the logarithm ends."""
@@ -273,6 +273,10 @@ class _Function(Loss):
 
     function: Callable[..., Tensor]
     known_as: str | None = None
+
+    def __init_subclass__(cls) -> None:
+        of_all = ("reduction", "sum_over_batch_size"), ("name", cls.known_as), ("dtype", None)
+        cls.__signature__ = signature(cls.function, after=of_all)  # type: ignore[attr-defined]
 
     def __init__(
         self, *args: Any, reduction: str | None = "sum_over_batch_size", name: str | None = None,

@@ -18,7 +18,7 @@ from ..ops.reduce import argmax, reduce_mean, reduce_sum
 from ..tensor import Tensor
 from ..variable import Module, Variable
 from . import initializers, losses
-from .names import resolve, settings_of, snake_case, with_snake_case
+from .names import resolve, settings_of, signature, snake_case, with_snake_case
 from .variables import run
 
 
@@ -193,6 +193,10 @@ class _Function(MeanMetricWrapper):
     """The mean of a function of this package; its settings follow ``name`` and ``dtype``."""
 
     function: Callable[..., Tensor]
+
+    def __init_subclass__(cls) -> None:
+        of_all = ("name", snake_case(cls.__name__)), ("dtype", None)
+        cls.__signature__ = signature(cls.function, before=of_all)  # type: ignore[attr-defined]
 
     def __init__(self, name: str | None = None, dtype: Any = None, *args: Any, **kwargs: Any):
         settings = settings_of(self.function, args, kwargs)

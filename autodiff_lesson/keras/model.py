@@ -349,15 +349,6 @@ class Sequential(Model):
         self._chain += (layer,)
         self._redraw(layer)
 
-    def pop(self) -> Layer:
-        """Take the last layer away."""
-        *kept, layer = self._chain
-        self._chain = tuple(kept)
-        self._graph = None
-        for each in self._chain:
-            self._redraw(each)
-        return layer
-
     def _redraw(self, layer: Layer) -> None:
         """Where it starts with an `Input`, the graph of what it is now."""
         first = self._chain[0].output if hasattr(self._chain[0], "_symbol") else None

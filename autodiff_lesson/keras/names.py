@@ -56,10 +56,23 @@ def snake_case(name: str) -> str:
 
 def settings_of(function: Callable, args: tuple, kwargs: dict) -> dict[str, Any]:
     """The arguments of a function that follow ``y_true`` and ``y_pred``, by name and checked."""
-    signature = inspect.signature(function)
     try:
-        bound = signature.bind(None, None, *args, **kwargs)
+        bound = inspect.signature(function).bind(None, None, *args, **kwargs)
     except TypeError as error:
-        known = ", ".join(list(signature.parameters)[2:]) or "none of its own"
+        known = ", ".join(p.name for p in _settings(function)) or "none of its own"
         raise TypeError(f"{function.__name__} {error}. Its settings are {known}") from None
     return dict(list(bound.arguments.items())[2:])
+
+
+def signature(function: Callable, before: tuple = (), after: tuple = ()) -> inspect.Signature:
+    """What an editor is to show for a class that takes a function's settings: they stand between
+    (name, default) pairs of the class."""
+    first, last = (
+        [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=v) for n, v in pairs]
+        for pairs in (before, after)
+    )
+    return inspect.Signature(first + _settings(function) + last)
+
+
+def _settings(function: Callable) -> list[inspect.Parameter]:
+    return list(inspect.signature(function).parameters.values())[2:]

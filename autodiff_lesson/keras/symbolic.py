@@ -206,22 +206,19 @@ class Graph:
     def _fitting(owner: str, position: int, wanted: KerasTensor, given: Tensor) -> Any:
         """An input in the dtype and rank that `Input` promised; an axis of 1 may be missing."""
         given = cast(given, wanted.dtype.dtype)
-        shape = given._value.shape
-        if len(shape) == len(wanted.shape) - 1 and wanted.shape[-1] == 1:
+        shape, promised = given._value.shape, wanted.shape
+        if shape and shape[1:] == promised[1:] and promised[0] is None:
+            return given
+        if len(shape) == len(promised) - 1 and promised[-1] == 1:
             given = expand_dims(given, -1)
-        elif len(shape) == len(wanted.shape) + 1 and shape[-1] == 1:
+        elif len(shape) == len(promised) + 1 and shape[-1] == 1:
             given = squeeze(given, -1)
         shape = given._value.shape
-        if len(shape) != len(wanted.shape) or any(
-            n is not None and n != m for n, m in zip(wanted.shape, shape)
-        ):
-            raise ValueError(
-                f"Input {position} of layer {owner!r} is incompatible with the layer: expected "
-                f"shape={wanted.shape}, found shape={shape}"
-                + (
-                    ". The first axis is the batch: a Dataset needs .batch(32), an array a new axis"
-                    if len(shape) < len(wanted.shape)
-                    else ""
-                )
-            )
-        return given
+        if len(shape) == len(promised) and all(n in (None, m) for n, m in zip(promised, shape)):
+            return given
+        advice = ". The first axis is the batch: a Dataset needs .batch(32), an array a new axis"
+        raise ValueError(
+            f"Input {position} of layer {owner!r} is incompatible with the layer: expected "
+            f"shape={promised}, found shape={shape}"
+            + (advice if len(shape) < len(promised) else "")
+        )

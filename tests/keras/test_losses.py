@@ -1,5 +1,7 @@
 """Losses against the formulas in NumPy, their gradients against finite differences, and Keras."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -207,6 +209,21 @@ def test_weights_of_zero_and_of_each_number():
 def test_mistakes_are_named(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+def test_settings_are_shown_and_checked():
+    from autodiff_lesson.keras import metrics
+
+    assert list(inspect.signature(losses.Huber).parameters) == [
+        "delta", "reduction", "name", "dtype"
+    ]  # fmt: skip
+    assert list(inspect.signature(metrics.BinaryAccuracy).parameters) == [
+        "name", "dtype", "threshold"
+    ]  # fmt: skip
+    assert float(losses.Huber(0.3)(TRUE, PRED)) == pytest.approx(huber(0.3).mean(), rel=1e-5)
+    for make in (lambda: losses.Huber(dleta=0.3), lambda: metrics.BinaryAccuracy(treshold=0.3)):
+        with pytest.raises(TypeError, match="Its settings are (delta|threshold)"):
+            make()
 
 
 def test_get():
