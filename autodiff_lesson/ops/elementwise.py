@@ -166,7 +166,7 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
     if x is None or y is None:
         raise ValueError("where takes x and y, both or neither")
     condition = as_tensor(condition)
-    if not condition.dtype.is_bool:
+    if condition._value.dtype.kind != "b":
         raise InvalidArgumentError(
             f"where at {here()}: the condition is {condition.dtype.name}, but it must be bool. "
             "Write a comparison, x > 0 for instance"

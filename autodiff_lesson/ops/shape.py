@@ -210,6 +210,8 @@ def lengths(shape: Any) -> tuple:
 
 def as_tensor(x: Any) -> Tensor:
     """The tensor that ``x`` stands for; a list that holds tensors stays connected to them."""
+    if type(x) is Tensor:
+        return x
     found = packed(tensor_of(x))
     return found if type(found) is Tensor else constant(found)
 
