@@ -125,6 +125,8 @@ def test_a_race_says_who_diverged_and_when():
     path = np.reshape(widget.data["runs"][1]["p"], (-1, 2))
     assert len(path) == out + 1
     assert np.abs(path[-1][1]) > 30 > np.abs(path[-2][1])
+    left, (x, y) = widget.data["runs"][1]["left"], widget.data["runs"][1]["edge"]
+    assert 0 < left < out and abs(y) == 1.5 and -3 < x < 3  # where the map ends
 
 
 def test_a_race_is_run_again_when_a_setting_is_chosen():

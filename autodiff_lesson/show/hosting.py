@@ -107,7 +107,7 @@ def _live_class(script: str) -> type:
 
         _esm = _module(script)
         data = traitlets.Dict().tag(sync=True)
-        chosen = traitlets.Dict().tag(sync=True)
+        chosen = traitlets.Dict().tag(sync=True, echo_update=False)
         answer = traitlets.Dict().tag(sync=True)
         kernel = traitlets.Bool(True).tag(sync=True)
         key = traitlets.Unicode().tag(sync=True)

@@ -28,7 +28,7 @@ function explore(model, root) {
     return { pick, result, sliders: sliders.filter(Boolean), el: make("div", { class: "racer" }, pick, sliders.map((s) => (s ? s.row : make("span", {}))), result) };
   });
   if (!kernel) for (const s of [noise, ...rows.flatMap((r) => r.sliders)]) s.input.disabled = true;
-  const ground = make("section", {}, make("h4", {}, "The surface", make("i", {}, kernel ? ": a click sets the start" : ": press Play; rates and start need a running kernel")));
+  const ground = make("section", {}, make("h4", {}, "The surface", make("i", {}, kernel ? ": a click or the arrow keys set the start" : ": press Play; rates and start need a running kernel")));
   const side = make("section", {}, make("h4", {}, "The losses, above the lowest point known"));
   const opened = make("div", { class: "opened-step", "aria-live": "polite" });
   root.replaceChildren(frame(data.title,
@@ -103,13 +103,13 @@ function explore(model, root) {
   const points = (p) => Array.from({ length: p.length / 2 }, (_, k) => [p[2 * k], p[2 * k + 1]]);
 
   function draw() {
-    map.height = clamp(Math.round(map.host.clientWidth * (data.y[1] - data.y[0]) / (data.x[1] - data.x[0])), 300, 440);
+    map.height = clamp(Math.round((map.host.clientWidth - 60) * (data.y[1] - data.y[0]) / (data.x[1] - data.x[0])) + 66, 300, 460);
     map.start({ x: data.x, y: data.y, xName: "x", yName: "y", left: 46, bare: true });
     land.draw(data.land);
     for (const [x, y] of data.minima) map.text(map.sx(x), map.sy(y) + 6, "✕", { "text-anchor": "middle", class: "minimum" });
     const order = data.runs.map((_, i) => i).sort((a, b) => (a === one) - (b === one));
     for (const i of order) {
-      const { left, edge, p } = data.runs[i], gone = left !== null && step >= left;
+      const { left, edge, out, p } = data.runs[i], gone = left !== null && step >= left;
       const path = points(p).slice(0, gone ? left : step + 1);
       if (!path.length) continue;
       const way = gone ? [...path, edge] : path;
@@ -117,12 +117,19 @@ function explore(model, root) {
       map.line(way, { class: `path ${i === one ? "strong" : ""} ${look(i)}` });
       if (path.length < 400) map.dots(path, { class: `path-dots ${look(i)}` }, i === one ? 3 : 2);
       if (gone) map.cross(...edge, { class: `path-cross ${look(i)}` });
-      else map.dot(...path.at(-1), { class: `path-head ${look(i)}`, r: 6 });
+      if (gone && i === one) mark(`${out === null ? "off the map" : "diverged"} at step ${out ?? left}`, ...edge);
+      if (!gone) map.dot(...path.at(-1), { class: `path-head ${look(i)}`, r: 6 });
     }
     map.dot(...chosen.start, { class: "start", r: 7 });
     drawLosses();
     drawRows();
     drawStep();
+  }
+
+  // Words on the map, beside a point and inside of the edges.
+  function mark(words, x, y) {
+    const [l, t, r, b] = map.box, px = map.sx(x), end = px > (l + r) / 2;
+    map.text(px + (end ? -12 : 12), clamp(map.sy(y) + 5, t + 18, b - 8), words, { class: "mark", "text-anchor": end ? "end" : "start" });
   }
 
   function drawLosses() {

@@ -105,6 +105,7 @@ class Race:
         self.steps, self.seed = int(steps), seed
         self.x = _given("x_range", x_range, surface)
         self.y = _given("y_range", y_range, surface)
+        self.reach = [_around(self.x), _around(self.y)]
         self.start = _given("start", start, surface)
         self.noise = float(noise)
         self.slopes = _Slopes(surface)
@@ -195,9 +196,9 @@ class Race:
         }
 
     def _near(self, point: np.ndarray) -> bool:
-        centre = np.array([sum(self.x) / 2, sum(self.y) / 2])
-        size = np.array([self.x[1] - self.x[0], self.y[1] - self.y[0]])
-        return bool((np.abs(point - centre) <= AWAY * size).all())  # false for NaN, too
+        x, y = point.tolist()
+        (x0, x1), (y0, y1) = self.reach
+        return x0 <= x <= x1 and y0 <= y <= y1  # false for NaN, too
 
     def _land(self) -> dict:
         """Heights on a grid, as shares of the way up: whole numbers of 16 bits, row by row."""
@@ -319,6 +320,12 @@ def _set_momentum(optimizer: Any, momentum: float) -> None:
         first = {name: 0.0 for name in slots if name == "velocity"}
         slots = {**first, "momentum": 0.0, **slots}
     optimizer.slots = slots
+
+
+def _around(low_high: Point) -> Point:
+    """The range of AWAY times the width around the middle, on each side."""
+    low, high = low_high
+    return (low + high) / 2 - AWAY * (high - low), (low + high) / 2 + AWAY * (high - low)
 
 
 def _pairs(values: list) -> list[tuple]:
