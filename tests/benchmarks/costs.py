@@ -25,13 +25,9 @@ RECORDS = (1_000, 10_000, 100_000)
 CLOCK = "import time; start = time.process_time()\n{}\nprint(1e3 * (time.process_time() - start))"
 FIRST_FIT = """
 from training import Fit
-from work import eager
 import autodiff_lesson as tf
 fit = Fit().tape(tf, tf.function)
-import time; start = time.process_time()
-fit()
-print(1e3 * (time.process_time() - start))
-"""
+""" + CLOCK.format("fit()")
 
 
 def fresh(codes: dict[str, str], rounds: int) -> dict[str, float]:
