@@ -62,8 +62,3 @@ def unique_name(base: str) -> str:
     count = _used[base]
     _used[base] += 1
     return f"{base}_{count}" if count else base
-
-
-def forget_names() -> None:
-    """Start counting anew: the next Dense layer is called ``dense`` again."""
-    _used.clear()
