@@ -14,7 +14,7 @@ from matplotlib.text import Text
 import autodiff_lesson as tf
 from autodiff_lesson import data, show
 from autodiff_lesson.keras import optimizers
-from autodiff_lesson.show import palette, plots, surfaces
+from autodiff_lesson.show import maps, palette, paper, surfaces
 
 matplotlib.use("Agg")
 
@@ -194,8 +194,8 @@ def test_contours_lie_at_their_heights():
 
 def test_half_of_the_map_lies_below_the_middle_contour():
     for surface in (surfaces.bowl, surfaces.rosenbrock):
-        _, _, z = plots._survey(surface, surface.x_range, surface.y_range, 81)
-        middle = plots._spaced(z.ravel(), 10)[-6]
+        _, _, z = maps._survey(surface, surface.x_range, surface.y_range, 81)
+        middle = maps._spaced(z.ravel(), 10)[-6]
         assert np.mean(z < middle) == pytest.approx(0.5, abs=0.02)
 
 
@@ -208,7 +208,7 @@ def test_a_loss_that_averages_is_evaluated_point_by_point():
 
     w, b = np.array([[0.0, 0.5], [0.7, 1.0]]), np.array([[4.0, 4.0], [4.2, 3.0]])
     expected = [np.mean((p * x + q - y) ** 2) for p, q in zip(w.flat, b.flat)]
-    assert plots.heights(loss, w, b).ravel() == pytest.approx(expected, rel=1e-5)
+    assert surfaces.heights(loss, w, b).ravel() == pytest.approx(expected, rel=1e-5)
     ax = show.surface(loss, (-2, 4), (1, 7), n=31)
     assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("w", "b", "loss")
     assert "near (0.6, 4.2)" in ax.get_label()

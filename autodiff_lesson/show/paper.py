@@ -1,4 +1,8 @@
-"""What plots are drawn on: a light card, axes that print their facts, names at ends of lines."""
+"""What plots are drawn on: a light card, axes that print their facts, names at ends of lines.
+
+Every plot returns the axes it drew on, and draws on yours if you pass `ax=`. The axes' label says
+in words and numbers what is drawn; axes made here print it at the end of a cell.
+"""
 
 from __future__ import annotations
 
@@ -106,3 +110,9 @@ def name_ends(ax: Axes, ends: Sequence[tuple[str, Any, str]]) -> None:
             name, end, (1.07, height), textcoords="axes fraction", va="center", fontsize=SMALL,
             color=INK, annotation_clip=False, arrowprops=leader | {"shrinkA": 1, "shrinkB": 4},
         )  # fmt: skip
+
+
+def few_digits(value: float) -> str:
+    """A number for a label."""
+    # Last digits and tiny values depend on the processor, and labels are compared as text.
+    return f"{value:.3g}" if not 0 < abs(value) < 1e-6 else "almost 0"

@@ -19,7 +19,7 @@ from ..variable import Variable
 from .hosting import Explorer, rounded, still
 from .hosting import live as with_kernel
 from .palette import LOOKS, looks_of
-from .surfaces import Point, cut
+from .surfaces import Point, cut, heights
 
 LAND = 72, 54  # heights sent of a surface, along x and y
 AWAY = 10  # a path that is so many picture widths away has diverged
@@ -107,6 +107,7 @@ class Race:
         self.y = _given("y_range", y_range, surface)
         self.reach = [_around(self.x), _around(self.y)]
         self.start = _given("start", start, surface)
+        self.minima = getattr(surface, "minima", ())
         self.noise = float(noise)
         self.slopes = _Slopes(surface)
         self.rates = [_rate(o) for o in self.optimizers.values()]
@@ -119,7 +120,7 @@ class Race:
             "y": list(self.y),
             "steps": self.steps,
             "land": self._land(),
-            "minima": [list(m) for m in getattr(surface, "minima", ())],
+            "minima": [list(m) for m in self.minima],
             "runs": [self._run(i) for i in range(len(self.optimizers))],
         }
 
@@ -202,13 +203,10 @@ class Race:
 
     def _land(self) -> dict:
         """Heights on a grid, as shares of the way up: whole numbers of 16 bits, row by row."""
-        heights = heights_of(self.surface, self.x, self.y)
-        text, low = packed_land(heights)
-        known = [self.slopes(constant(np.array(m, np.float32)))[0] for m in self._minima()]
+        x, y = np.linspace(*self.x, LAND[0]), np.linspace(*self.y[::-1], LAND[1])
+        text, low = packed_land(heights(self.surface, *np.meshgrid(x, y)))
+        known = [self.slopes(constant(np.array(m, np.float32)))[0] for m in self.minima]
         return {"w": LAND[0], "h": LAND[1], "z": text, "low": min([low, *known])}
-
-    def _minima(self) -> Sequence[Point]:
-        return getattr(self.surface, "minima", ())
 
 
 class _Slopes:
@@ -241,14 +239,6 @@ class _Slopes:
                 "steps. explain.why_none(tape, height, x) names the missing link"
             )
         return float(height._value), gradient._value
-
-
-def heights_of(surface: Callable[[Any, Any], Any], x: Point, y: Point) -> np.ndarray:
-    """Heights on the grid `LAND`, from the highest y down, as a picture has its rows."""
-    xs = np.linspace(*x, LAND[0], dtype=np.float32)
-    ys = np.linspace(y[1], y[0], LAND[1], dtype=np.float32)
-    with np.errstate(all="ignore"), silence():
-        return np.array([[float(surface(constant(a), constant(b))) for a in xs] for b in ys])
 
 
 def packed_land(heights: np.ndarray) -> tuple[str, float]:

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..ops.shape import unstack
+from ..recorder import silence
 from ..tape import GradientTape
+from ..tensor import constant
 from ..variable import Variable
 
 Range = tuple[float, float]
@@ -172,6 +174,30 @@ def descend(
         optimizer.apply_gradients([(gradient, point)])
         path.append(point.numpy())
     return np.array(path)
+
+
+def heights(f: Callable[[Any, Any], Any], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The values of `f` at many points, through the engine: float64, in the shape of `x`."""
+    values = at_once(f, x, y)
+    return one_by_one(f, x, y) if values is None else values
+
+
+def at_once(f: Callable[[Any, Any], Any], x: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+    """The same, by one call with tensors of that shape; None if `f` did not expect those."""
+    try:
+        with silence(), np.errstate(all="ignore"):
+            values = np.asarray(f(constant(np.float32(x)), constant(np.float32(y))), dtype=float)
+    except Exception:  # if something else is wrong, single points will tell
+        return None
+    return values if values.shape == x.shape else None
+
+
+def one_by_one(f: Callable[[Any, Any], Any], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The same, by a call for each point."""
+    points = zip(np.float32(x).flat, np.float32(y).flat)
+    with silence(), np.errstate(all="ignore"):
+        values = [float(f(constant(a), constant(b))) for a, b in points]
+    return np.array(values).reshape(x.shape)
 
 
 def cut(path: np.ndarray, x_range: Range, y_range: Range) -> tuple[np.ndarray, int | None]:
