@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .lines import here
+
 
 class OpError(Exception):
     """An operation that could not be run; the base of the errors below."""
@@ -24,6 +26,11 @@ class UnimplementedError(OpError):
 
 class OutOfRangeError(OpError):
     """A position lies outside what there is."""
+
+
+def refused(op: str, why: str) -> InvalidArgumentError:
+    """The error for values that an operation cannot take, with the user's line."""
+    return InvalidArgumentError(f"{op} at {here()}: {why}")
 
 
 def warn(message: str, *values: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..errors import InvalidArgumentError
+from ..errors import refused
 from ..primitive import Primitive
 from ..tensor import Tensor
 from . import arithmetic, create, elementwise, linalg, nn, random, reduce, shape
@@ -33,7 +33,7 @@ def _logical(row: Primitive, sign: str) -> Callable:
 
     def operator(*args: Any) -> Any:
         if args[0].dtype != "bool":
-            raise InvalidArgumentError(f"{sign} is for tensors of bools, not {args[0].dtype.name}")
+            raise refused(sign, f"it is for tensors of bools, not {args[0].dtype.name}")
         return row(*args)
 
     return operator

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import as_dtype, numpy_dtype
-from ..errors import InvalidArgumentError
+from ..errors import refused
 from ..lifted import Lifted
-from ..lines import here
 from ..primitive import Primitive, kernel, primitive, tensor_of
 from ..recorder import left
 from ..tensor import Tensor, constant
@@ -167,10 +166,8 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
         raise ValueError("where takes x and y, both or neither")
     condition = as_tensor(condition)
     if condition._value.dtype.kind != "b":
-        raise InvalidArgumentError(
-            f"where at {here()}: the condition is {condition.dtype.name}, but it must be bool. "
-            "Write a comparison, x > 0 for instance"
-        )
+        dtype = condition.dtype.name
+        raise refused("where", f"the condition is {dtype}, not bool. Write a comparison: x > 0")
     if type(tensor_of(x)) is not Tensor and type(tensor_of(y)) is not Tensor:
         x = constant(x)
     return _where(condition, x, y)

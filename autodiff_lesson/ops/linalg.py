@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidArgumentError
+from ..errors import refused
 from ..primitive import kernel, primitive
 from ..tensor import Tensor
 from .shape import as_tensor, broadcast_kernel
@@ -95,16 +95,15 @@ def einsum(equation: str, *inputs: Any, name: str | None = None) -> Tensor:
     """
     spec = equation.replace(" ", "")
     if "." in spec:
-        raise InvalidArgumentError(f"einsum: {equation!r} uses '...': name each index instead")
+        raise refused("einsum", f"{equation!r} uses '...': name each index instead")
     if "->" not in spec:
         terms = spec.replace(",", "")
         spec += "->" + "".join(sorted(c for c in set(terms) if terms.count(c) == 1))
     terms, result = spec.split("->")
     own, operands = terms.split(","), list(inputs)
     if len(own) != len(operands):
-        raise InvalidArgumentError(
-            f"einsum: {equation!r} names {len(own)} operands, and {len(operands)} are given"
-        )
+        given = len(operands)
+        raise refused("einsum", f"{equation!r} names {len(own)} operands, and {given} are given")
     free = [c for c in string.ascii_letters if c not in spec]
     for i in range(len(inputs)):
         for position, c in enumerate(own[i]):

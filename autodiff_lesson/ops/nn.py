@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidArgumentError
+from ..errors import InvalidArgumentError, refused
 from ..primitive import kernel, primitive
 from ..tensor import Tensor
 from .arithmetic import add, maximum, multiply, negative, subtract
@@ -201,38 +201,31 @@ _max_pool_gather = primitive(max_pool_gather,
 
 
 # ---------------------------------------------------------------- the functions users call
-def _pair(value: Any, what: str) -> tuple[int, int]:
-    """Strides and windows as TensorFlow takes them: n, [h, w] or [1, h, w, 1]."""
-    pair = (value,) * 2 if isinstance(value, int) else tuple(value)
-    pair = pair[1:3] if len(pair) == 4 else pair
-    if len(pair) != 2 or min(pair) < 1:
-        raise InvalidArgumentError(f"{what}={value!r}: write a whole number or [height, width]")
-    return pair
-
-
-def _padding(padding: str) -> str:
-    if str(padding).upper() not in ("SAME", "VALID"):
-        raise InvalidArgumentError(f"padding={padding!r}: write 'SAME' or 'VALID'")
-    return padding.upper()
+def _how(op: str, padding: str, **given: Any) -> dict:
+    """Windows and strides as TensorFlow takes them, n, [h, w] or [1, h, w, 1], and the padding."""
+    how: dict[str, Any] = {"padding": str(padding).upper()}
+    if how["padding"] not in ("SAME", "VALID"):
+        raise refused(op, f"padding={padding!r}: write 'SAME' or 'VALID'")
+    for name, value in given.items():
+        pair = (value,) * 2 if isinstance(value, int) else tuple(value)
+        how[name] = pair = pair[1:3] if len(pair) == 4 else pair
+        if len(pair) != 2 or min(pair) < 1:
+            raise refused(op, f"{name}={value!r}: write a whole number or [height, width]")
+    return how
 
 
 def conv2d(
     input: Any, filters: Any, strides: Any = 1, padding: str = "VALID", name: str | None = None
 ) -> Tensor:
     """Slide filters (h, w, in, out) over images (batch, h, w, in), as TensorFlow's conv2d."""
-    return _conv2d(input, filters, strides=_pair(strides, "strides"), padding=_padding(padding))
+    return _conv2d(input, filters, **_how("conv2d", padding, strides=strides))
 
 
 def max_pool2d(
     input: Any, ksize: Any, strides: Any, padding: str = "VALID", name: str | None = None
 ) -> Tensor:
     """The largest number of each window of images (batch, h, w, channels)."""
-    return _max_pool(
-        input,
-        window=_pair(ksize, "ksize"),
-        strides=_pair(strides, "strides"),
-        padding=_padding(padding),
-    )
+    return _max_pool(input, **_how("max_pool2d", padding, window=ksize, strides=strides))
 
 
 def softmax_cross_entropy_with_logits(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import numpy_dtype
-from ..errors import InvalidArgumentError
+from ..errors import refused
 from ..primitive import kernel, primitive, tensor_of
 from ..tensor import Tensor, constant
 
@@ -232,12 +232,12 @@ def reshape(tensor: Any, shape: Any, name: str | None = None) -> Tensor:
 
 def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Tensor:
     """Repeat along axes of length 1, and along new ones in front, up to ``shape``."""
-    return _broadcast(input, shape=whole(shape))
+    return _broadcast(as_tensor(input), shape=whole(shape))
 
 
 def transpose(a: Any, perm: Any = None, name: str | None = None) -> Tensor:
     """Change the order of the axes; without ``perm``, reverse it."""
-    return _transpose(a, axes=whole(perm))
+    return _transpose(as_tensor(a), axes=whole(perm))
 
 
 def expand_dims(input: Any, axis: int, name: str | None = None) -> Tensor:
@@ -246,32 +246,24 @@ def expand_dims(input: Any, axis: int, name: str | None = None) -> Tensor:
     axis = whole(axis)
     at = axis if axis >= 0 else axis + x.ndim + 1
     if not 0 <= at <= x.ndim:
-        raise InvalidArgumentError(f"expand_dims: axis={axis} is out of range for shape {x.shape}")
+        raise refused("expand_dims", f"axis={axis} is out of range for shape {x.shape}")
     return reshape(x, (*x.shape[:at], 1, *x.shape[at:]))
 
 
 def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Tensor:
     """Leave out axes of length 1: all of them, or those named."""
     x = as_tensor(input)
-    axis = whole(axis)
-    axes = (axis,) if isinstance(axis, int) else axis
-    if axes is None or axes == ():
-        gone = {i for i, n in enumerate(x.shape) if n == 1}
-    else:
-        gone = {a % x.ndim for a in axes}
-    for a in gone:
-        if x.shape[a] != 1:
-            raise InvalidArgumentError(
-                f"squeeze: axis {a} has length {x.shape[a]} in shape {x.shape}, not 1"
-            )
+    gone = {a % max(x.ndim, 1) for a in lengths(axis)} if axis is not None else set()
+    gone = gone or {i for i, n in enumerate(x.shape) if n == 1}
+    if any(x.shape[a] != 1 for a in gone):
+        raise refused("squeeze", f"not all axes {axis} have length 1 in shape {x.shape}")
     return reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in gone))
 
 
 def concat(values: Any, axis: int, name: str | None = None) -> Tensor:
     """Join tensors along an axis they have."""
-    if isinstance(values, Tensor):
-        values = [values]
-    return _concat(*values, axis=whole(axis))
+    parts = [values] if isinstance(values, Tensor) else map(packed, values)
+    return _concat(*parts, axis=whole(axis))
 
 
 def stack(values: Any, axis: int = 0, name: str | None = None) -> Tensor:
@@ -283,9 +275,9 @@ def unstack(value: Any, num: int | None = None, axis: int = 0, name: str | None 
     """The slices along an axis, as a list of tensors."""
     x = as_tensor(value)
     if not x.ndim:
-        raise InvalidArgumentError("unstack needs at least one axis; this is a scalar")
+        raise refused("unstack", "it needs at least one axis; this is a scalar")
     if num is not None and num != x.shape[axis]:
-        raise InvalidArgumentError(f"unstack: num={num}, but the axis has length {x.shape[axis]}")
+        raise refused("unstack", f"num={num}, but the axis has length {x.shape[axis]}")
     if x.shape[axis] == 0:
         return []
     made = _unstack(x, axis=axis)
@@ -299,10 +291,10 @@ def split(value: Any, num_or_size_splits: Any, axis: int = 0, name: str | None =
     length = x.shape[axis]
     if isinstance(sizes, int):
         if length % sizes:
-            raise InvalidArgumentError(f"split: {length} cannot be cut into {sizes} equal parts")
+            raise refused("split", f"{length} cannot be cut into {sizes} equal parts")
         sizes = (length // sizes,) * sizes
     if sum(sizes) != length:
-        raise InvalidArgumentError(f"split: the parts {sizes} do not add up to {length}")
+        raise refused("split", f"the parts {sizes} do not add up to {length}")
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     return [_slice(x, key=along(axis, slice(s, s + n))) for s, n in zip(starts, sizes, strict=True)]
 
@@ -311,9 +303,7 @@ def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
     """Repeat the whole tensor along each axis."""
     x, times = as_tensor(input), whole(multiples)
     if len(times) != x.ndim:
-        raise InvalidArgumentError(
-            f"tile: {len(times)} multiples {times} for a tensor of shape {x.shape}"
-        )
+        raise refused("tile", f"{len(times)} multiples {times} for a tensor of shape {x.shape}")
     spread = [1 if k % 2 == 0 else n for n in x.shape for k in (0, 1)]
     wide = [m if k == 0 else n for m, n in zip(times, x.shape, strict=True) for k in (0, 1)]
     repeated = broadcast_to(reshape(x, spread), wide)
@@ -337,7 +327,7 @@ def pad(
 ) -> Tensor:
     """Put ``constant_values`` around a tensor: ``paddings`` is (before, after) for each axis."""
     if mode.upper() != "CONSTANT":
-        raise InvalidArgumentError(f"pad: mode {mode!r} is not built; write mode='CONSTANT'")
+        raise refused("pad", f"mode {mode!r} is not built; write mode='CONSTANT'")
     widths = np.asarray(paddings)
     pairs = tuple((int(before), int(after)) for before, after in widths)
     return _pad(tensor, paddings=pairs, value=constant_values)
@@ -357,20 +347,19 @@ def gather(
     array([30., 10., 30.], dtype=float32)
     """
     if batch_dims:
-        raise InvalidArgumentError("gather: batch_dims is not built; use a mask with tf.one_hot")
+        raise refused("gather", "batch_dims is not built; use a mask with tf.one_hot")
     x = as_tensor(params)
     axis = whole(axis) or 0
-    return _gather(x, _indices(indices), axis=axis % max(x.ndim, 1))
+    return _gather(x, _indices("gather", indices), axis=axis % max(x.ndim, 1))
 
 
-def _indices(indices: Any) -> Tensor:
+def _indices(op: str, indices: Any) -> Tensor:
     found = tensor_of(indices)
     if type(found) is not Tensor:
         found = constant(np.asarray(found))
     if found._value.dtype.kind not in "iu":
-        raise InvalidArgumentError(
-            f"indices are {found.dtype.name}; they must be whole numbers: tf.cast(i, tf.int32)"
-        )
+        dtype = found.dtype.name
+        raise refused(op, f"the indices are {dtype}, not whole numbers. Write tf.cast(i, tf.int32)")
     return found
 
 
@@ -385,9 +374,10 @@ def one_hot(
 ) -> Tensor:
     """A 1 at each index, 0 elsewhere, along a new last axis of length ``depth``."""
     if axis not in (None, -1):
-        raise InvalidArgumentError("one_hot: only the last axis is built; use tf.transpose")
+        raise refused("one_hot", "only the last axis is built; use tf.transpose")
     dtype = numpy_dtype(dtype)
-    return _one_hot(_indices(indices), depth=int(depth), on=on_value, off=off_value, dtype=dtype)
+    found = _indices("one_hot", indices)
+    return _one_hot(found, depth=int(depth), on=on_value, off=off_value, dtype=dtype)
 
 
 def meshgrid(*args: Any, indexing: str = "xy", name: str | None = None) -> list[Tensor]:

@@ -39,6 +39,29 @@ def test_the_root_of_whole_numbers_is_refused_with_the_way_out():
     assert HERE in text
 
 
+@pytest.mark.parametrize(
+    "op, call, says",
+    [
+        ("squeeze", lambda: tf.squeeze([1.0, 2.0], 0), "(2,)"),
+        ("expand_dims", lambda: tf.expand_dims([1.0, 2.0], 3), "axis=3"),
+        ("unstack", lambda: tf.unstack(1.0), "scalar"),
+        ("split", lambda: tf.split([1.0, 2.0, 3.0], 2), "3 cannot be cut into 2"),
+        ("tile", lambda: tf.tile([1.0], [2, 2]), "2 multiples"),
+        ("gather", lambda: tf.gather([1.0], [0.5]), "float32, not whole numbers"),
+        ("one_hot", lambda: tf.one_hot([0.5], 2), "tf.cast(i, tf.int32)"),
+        ("pad", lambda: tf.pad([1.0], [[1, 1]], mode="REFLECT"), "mode='CONSTANT'"),
+        ("where", lambda: tf.where([1.0], 1.0, 2.0), "x > 0"),
+        ("einsum", lambda: tf.einsum("ij,jk", [[1.0]]), "2 operands, and 1"),
+        ("conv2d", lambda: tf.nn.conv2d([[[[1.0]]]], [[[[1.0]]]], 0), "strides=0"),
+        ("max_pool2d", lambda: tf.nn.max_pool2d([[[[1.0]]]], 2, 2, "FULL"), "'SAME' or 'VALID'"),
+    ],
+)
+def test_what_an_operation_refuses_is_named_with_the_line(op, call, says):
+    text = message_of(call, tf.errors.InvalidArgumentError)
+    assert text.startswith(f"{op} at {HERE}")
+    assert says in text
+
+
 def test_an_unknown_keyword_is_named_with_those_there_are():
     text = message_of(lambda: tf.square(tf.constant(1.0), axsi=0), TypeError)
     assert "'axsi'" in text
