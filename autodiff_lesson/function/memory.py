@@ -28,10 +28,17 @@ class Plan:
         views: the lines among them that make views.
     """
 
-    def __init__(self, lines: list[Line], given_out: list[Value], rooms: dict[int, str], name: Any):
+    def __init__(
+        self,
+        lines: list[Line],
+        given_out: list[Value],
+        rooms: list[tuple[Value, str]],
+        gathered: list[Value],
+        name: Any,
+    ):
         self._lines = lines
         self._name = name
-        self.out = rooms
+        self.out = {id(value): name for value, name in rooms}
         self.arrays: dict[str, np.ndarray] = {}
         self.fixed: set[int] = set()
         self.views: list[Line] = []
@@ -39,6 +46,16 @@ class Plan:
         self._roots: dict[int, Any] = {}  # keeps the ids below from being given to others
         self._last = self._last_uses(given_out)
         self._free: dict[tuple, list[str]] = {}
+        # until what is to be given out is written there, rooms are as good as other arrays
+        self._until: dict[str, float] = {}
+        written = {id(line.results[0]): n for n, line in enumerate(lines) if line.results}
+        for value, room in rooms:
+            self._until[room] = written[id(value)]
+            self._free.setdefault(_layout(value.array), []).append(room)
+        self._held: dict[int, str] = {}  # memory -> the name of the array that stands for it now
+        for value in gathered:
+            self._held[self._memory(value)] = value.name
+            self.arrays[value.name] = value.array
         self._give_parts()
         self._give_arrays()
 
@@ -73,48 +90,55 @@ class Plan:
                     self.fixed.add(id(line))
 
     def _give_arrays(self) -> None:
-        held: dict[int, str] = {}  # memory -> the name of the array that stands for it now
         for number, line in enumerate(self._lines):
             used = set(map(self._memory, arrays_in(line)))
-            ending = [m for m in used if m in held and self._last[m] == number]
+            ending = [m for m in used if m in self._held and self._last[m] == number]
             # what works element by element may write over what it reads
             if isinstance(line.function, np.ufunc):
-                self._release(ending, held)
+                self._release(ending)
             if len(line.results) == 1:
-                self._give_array(line, used, held)
+                self._give_array(line, used)
             if not isinstance(line.function, np.ufunc):
-                self._release(ending, held)
+                self._release(ending)
 
-    def _give_array(self, line: Line, used: set[int], held: dict[int, str]) -> None:
+    def _give_array(self, line: Line, used: set[int]) -> None:
         (result,) = line.results
         memory = self._memory(result)
-        if memory in held and memory in used:
+        if memory in self._held and memory in used:
             self._fix(line)
         elif memory not in used and self._last[memory] != float("inf") and takes_out(line, SMALL):
-            held[memory] = self.out[id(result)] = self._take(result.array)
+            self._held[memory] = self.out[id(result)] = self._take(result.array)
 
     def _fix(self, line: Line) -> None:
         """A view of an array that stays where it is needs to be made only once."""
         sources = values_in(line)
-        if len(sources) == 1 and (id(sources[0]) in self.out or id(sources[0]) in self._stay):
+        if len(sources) == 1 and (
+            self.out.get(id(sources[0])) in self.arrays or id(sources[0]) in self._stay
+        ):
             self._stay.add(id(line.results[0]))
             self.views.append(line)
             self.fixed.add(id(line))
 
     def _take(self, array: Any) -> str:
-        layout = (array.shape, array.dtype, array.strides)
-        free = self._free.setdefault(layout, [])
-        if free:
-            return free.pop()
+        """The name of a free array, or of a new one: first those that are free for the shortest."""
+        free = self._free.setdefault(_layout(array), [])
+        needed = self._last[id(array)]
+        fit = [name for name in free if self._until.get(name, needed) >= needed]
+        if fit:
+            name = min(fit, key=lambda name: self._until.get(name, float("inf")))
+            free.remove(name)
+            return name
         name = self._name("", "m")
         self.arrays[name] = array
         return name
 
-    def _release(self, ending: list[int], held: dict[int, str]) -> None:
+    def _release(self, ending: list[int]) -> None:
         for memory in ending:
-            name = held.pop(memory)
-            array = self.arrays[name]
-            self._free[array.shape, array.dtype, array.strides].append(name)
+            self._free.setdefault(_layout(self._roots[memory]), []).append(self._held.pop(memory))
+
+
+def _layout(array: Any) -> tuple:
+    return array.shape, array.dtype, array.strides
 
 
 def takes_out(line: Line, size: int) -> bool:

@@ -21,7 +21,7 @@ from ..primitive import Primitive
 from ..printing import show_line
 from .flat import Fused, common_name, fuse, parts_of
 from .following import Line, Lines, Value, follow, values_in
-from .memory import Plan, order_of
+from .memory import LARGE, Plan, order_of
 from .program import Program, Step
 from .tracing import ASSIGN, BEGIN, END, GUARD, READ
 
@@ -196,7 +196,7 @@ class Writer:
         """The lines that move what the lanes begin with into one array."""
         names = [value.hint or value.name for value in column]
         name = "gradients" if all(n.startswith("d_") for n in names) else common_name(names, "")
-        flat.name = self._names.new(name, "flat")
+        flat.name = flat.hint = self._names.new(name, "flat")
         parts = [Value(value.array, value.lines, "part") for value in column]
         for part in parts:
             part.name = self._names.new("", "part")
@@ -208,9 +208,10 @@ class Writer:
 
     # ---------------------------------------------------------------- from lines to text
     def _write(self, heading: str) -> str:
-        rooms = {id(flat): self._names.new("", "room") for flat, _ in self.targets}
-        given_out = [*self.results, *(flat for flat, _ in self.targets)]
-        plan = self.plan = Plan(self.lines, given_out, dict(rooms), self._names.new)
+        rooms = [(flat, self._names.new("", "room")) for flat, _ in self.targets]
+        gathered = [flat for flat, _ in self._gathered]
+        given_out = [*self.results, *(flat for flat, _ in rooms)]
+        plan = self.plan = Plan(self.lines, given_out, rooms, gathered, self._names.new)
         body: list[str] = []
         places: list[tuple[int, Step]] = []
         section, place = "", ("", 0)
@@ -243,31 +244,31 @@ class Writer:
         head = [f"# {_comment(part)}" for part in heading.splitlines()]
         head += [line for flat, them in self.sources for line in self._members(flat, them)]
         head += [f"# {name} = {_shown(v)}" for name, v in self._shown_constants()]
-        if plan.arrays or self._gathered:
+        if plan.arrays:
             head += self._memory(plan)
             given.append("memory")
             body.insert(0, f"{self._kept(plan)} = memory")
             places = [(at + 1, step) for at, step in places]
-        given += rooms.values()
+        given += [name for _, name in rooms]
         head.append(f"def {self.name}({', '.join(given)}):")
         self.steps_at = {len(head) + at: step for at, step in places}
         return "\n".join(head + ["    " + line if line else "" for line in body]) + "\n"
 
     def _ending(self) -> dict[int, list[Value]]:
-        """The values that nothing needs after a line, by its number.
+        """The values that nothing needs after a line, by its number: others get their names.
 
-        A program too long to be read gives their names to others: memory that is used again is
-        faster than new memory.
+        So large arrays are freed. And in a program too long to be read, all names are used again:
+        memory that is used again is faster than new memory.
         """
-        if len(self.lines) < LONG:
-            return {}
         kept = {id(v) for v in (*self.results, *(view.results[0] for view in self.plan.views))}
+        long = len(self.lines) >= LONG
         ending: dict[int, list[Value]] = {}
         for number in range(len(self.lines) - 1, -1, -1):
             for value in values_in(self.lines[number]):
                 if id(value) not in kept and value.origin == "line" and not value.hint:
                     kept.add(id(value))
-                    ending.setdefault(number, []).append(value)
+                    if long or (value.array.nbytes >= LARGE and id(value) not in self.plan.out):
+                        ending.setdefault(number, []).append(value)
         return ending
 
     def _members(self, flat: Value, variables: list) -> list[str]:
@@ -285,7 +286,6 @@ class Writer:
         for name, array in plan.arrays.items():
             lines.append(f"    {name} = {self._empty(array)}")
         for flat, parts in self._gathered:
-            lines.append(f"    {flat.name} = np.empty({flat.shape}, {self._text(flat.dtype)})")
             call = Line(parts_of, (flat, _shapes(parts)), {}, tuple(parts))
             call.several = True
             lines.append(f"    {self._statement(call)}")
@@ -306,8 +306,8 @@ class Writer:
 
     def _kept(self, plan: Plan) -> str:
         names = [*plan.arrays, *(line.results[0].name for line in plan.views)]
-        for flat, parts in self._gathered:
-            names += [flat.name, *(part.name for part in parts)]
+        for _, parts in self._gathered:
+            names += [part.name for part in parts]
         return ", ".join(names) + ("," if len(names) == 1 else "")
 
     def _statement(self, line: Line) -> str:
