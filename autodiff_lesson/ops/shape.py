@@ -354,9 +354,7 @@ def gather(
 
 
 def _indices(op: str, indices: Any) -> Tensor:
-    found = tensor_of(indices)
-    if type(found) is not Tensor:
-        found = constant(np.asarray(found))
+    found = as_tensor(indices)
     if found._value.dtype.kind not in "iu":
         dtype = found.dtype.name
         raise refused(op, f"the indices are {dtype}, not whole numbers. Write tf.cast(i, tf.int32)")
