@@ -35,11 +35,7 @@ class Compiled:
 
     def loss_of(self, y: Any, y_pred: Any, sample_weight: Any) -> Tensor:
         """The compiled loss of a batch."""
-        if isinstance(y_pred, (list, tuple, dict)):
-            raise ValueError(
-                f"the model has several outputs, {type(y_pred).__name__}, but compile was given "
-                "one loss: add theirs up in a compute_loss or train_step of your own"
-            )
+        _check_single("loss", y_pred, "compute_loss or train_step")
         return self.loss(y, y_pred, sample_weight)
 
 
@@ -70,7 +66,8 @@ class CompiledMetrics(Metric):
         return [metric for metric, _ in self.by_name.values()]
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        if not self.by_name:
+        if self.given and not self.by_name:
+            _check_single("metrics", y_pred, "train_step")
             for item, weighted in self.given:
                 metric = _as_metric(item, y_true, y_pred)
                 name = item if isinstance(item, str) else metric.name
@@ -99,6 +96,14 @@ class FunctionLoss(losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return self._function(y_true, y_pred)
+
+
+def _check_single(what: str, y_pred: Any, where: str) -> None:
+    if isinstance(y_pred, (list, tuple, dict)):
+        raise ValueError(
+            f"the model has several outputs, and the {what} of compile are for one: compute theirs "
+            f"in a {where} of your own"
+        )
 
 
 def _as_loss(item: Any) -> Any:
