@@ -16,9 +16,10 @@ from ..recorder import silence
 from ..tape import GradientTape
 from ..tensor import constant
 from ..variable import Variable
-from .hosting import Explorer, rounded, still
+from .hosting import Explorer, rounded
 from .hosting import live as with_kernel
 from .palette import LOOKS, looks_of
+from .stills import still
 from .surfaces import Point, cut, heights
 
 LAND = 72, 54  # heights sent of a surface, along x and y
@@ -131,7 +132,7 @@ class Race:
             facts.append(
                 f"{name} diverged at step {run['out']}"
                 if run["out"] is not None
-                else f"{name} {run['l'][-1]:.3g} after {self.steps} steps"
+                else f"{name} {_end(run['l'][-1])} after {self.steps} steps"
             )
         said = f"race on {self.name} from ({x:g}, {y:g}): {'; '.join(facts)}"
         chosen = {
@@ -142,7 +143,9 @@ class Race:
         }
         paths = [_pairs(run["p"])[: run["left"]] for run in self.data["runs"]]
         colours = [list(LOOKS.values())[i].light for i in self.data["looks"]]
-        image = still(paths, self.x, self.y, said, colours)
+        image = still(
+            said, paths, self.x, self.y, colours, list(self.optimizers), self.data["land"]
+        )
         return Explorer("races", self.data, chosen, said, image)
 
     def respond(self, chosen: dict) -> dict:
@@ -264,6 +267,11 @@ def _given(what: str, value: Any, surface: Any) -> Point:
     if what != "start" and not first < second:
         raise ValueError(f"race: {what} goes from low to high; got ({first:g}, {second:g})")
     return first, second
+
+
+def _end(height: float) -> str:
+    # tiny heights depend on the processor, and lessons are compared as text
+    return f"{height:.3g}" if not 0 < abs(height) < 1e-6 else "almost 0"
 
 
 def _by_name(optimizers: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
