@@ -284,21 +284,26 @@ class Optimizer:
         if len(own) != len(gradients):
             raise ValueError(f"there are {len(gradients)} gradients for {len(own)} variables")
         for variable in own:
+            if id(variable) not in self._places:
+                self._admit(own)
+                break
+        return own
+
+    def _admit(self, variables: list[Variable]) -> None:
+        """Make the state for these variables, if there is none yet for others."""
+        for variable in variables:
             if not isinstance(variable, Variable):
                 raise ValueError(
                     f"an optimizer changes variables, and this is none: {variable!r}. The order "
                     "is gradients first: zip(gradients, variables)"
                 )
-        if not self.built:
-            self.build(own)
-        unknown = [v for v in own if id(v) not in self._places]
-        if unknown:
-            raise ValueError(
-                f"Unknown variable: {unknown[0]!r}. This optimizer was built for "
-                f"{', '.join(v.name for v in self._trainable_variables)}. Make a new optimizer for "
-                "other variables"
-            )
-        return own
+            if self.built and id(variable) not in self._places:
+                raise ValueError(
+                    f"Unknown variable: {variable!r}. This optimizer was built for "
+                    f"{', '.join(v.name for v in self._trainable_variables)}. Make a new "
+                    "optimizer for other variables"
+                )
+        self.build(variables)
 
     def __repr__(self) -> str:
         rate = self._learning_rate
