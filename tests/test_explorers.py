@@ -1,9 +1,13 @@
 """What the explorers compute and put into a page; how they behave is in tests/browser."""
 
+import base64
+import io
 import json
 import math
 import re
+from xml.etree import ElementTree
 
+import matplotlib.image
 import numpy as np
 import pytest
 
@@ -351,6 +355,17 @@ def test_a_hostile_name_cannot_act():
     assert "&lt;/script&gt;" in page
     check_page(show.race(surfaces.bowl, {HOSTILE: SGD(0.1)}, live=False))
     check_page(Trial(named(lambda x: x * x, HOSTILE), f"{HOSTILE!r}", None).explorer())
+
+
+def test_a_still_picture_is_an_image_that_shows_the_curves_and_says_the_facts():
+    made = show.race(surfaces.bowl, {HOSTILE: SGD(0.1), "b": Adam(0.1)}, steps=5, live=False)
+    svg = base64.b64decode(made.image.partition(",")[2]).decode()
+    root = ElementTree.fromstring(svg)
+    assert len(root.findall("{*}polyline")) == 2 and "<script" not in svg
+    words = " ".join(text.text for text in root.findall("{*}text"))
+    assert "race on bowl from (-2.5, 1.5)" in words
+    land = root.find("{*}image").get("href").partition(",")[2]
+    assert matplotlib.image.imread(io.BytesIO(base64.b64decode(land))).shape == (27, 36, 3)
 
 
 def test_rounded_keeps_json_free_of_what_is_no_number():

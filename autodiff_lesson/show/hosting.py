@@ -9,13 +9,13 @@ import json
 import math
 import uuid
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .palette import BACKWARD, FORWARD, style_sheet
+from .palette import style_sheet
 
 _HERE = Path(__file__).parent
 _PACKED = 6_000  # characters of data from which on it is compressed
@@ -163,30 +163,3 @@ def rounded(values: Any, digits: int = 6) -> list:
         (float(f"{v:.{digits}g}") if math.isfinite(v) else None)
         for v in np.asarray(values, float).reshape(-1).tolist()
     ]
-
-
-def still(
-    lines: Sequence[Sequence[tuple]],
-    x: Sequence[float],
-    y: Sequence[float],
-    title: str,
-    colours: Sequence[str] = (FORWARD, BACKWARD),
-) -> str:
-    """A picture of some curves, as a data URL: for readers whose notebook runs no scripts."""
-    width, height = 560, 320
-    (x0, x1), (y0, y1) = x, y
-    drawn = []
-    for points, colour in zip(lines, colours):
-        text = " ".join(
-            f"{(a - x0) / (x1 - x0) * width:.0f},{(y1 - b) / (y1 - y0) * height:.0f}"
-            for a, b in points
-            if a is not None and b is not None and math.isfinite(a + b) and y0 <= b <= y1
-        )
-        drawn.append(f'<polyline points="{text}" fill="none" stroke="{colour}" stroke-width="2"/>')
-    svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height + 28}">'
-        f'<rect width="{width}" height="{height + 28}" fill="#fff"/>'
-        f'{"".join(drawn)}<text x="8" y="{height + 19}" font-family="sans-serif" '
-        f'font-size="14" fill="#1f2430">{html.escape(title)}</text></svg>'
-    )
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..recorder import silence
-from .hosting import Explorer, rounded, still
+from .hosting import Explorer, rounded
 from .hosting import live as with_kernel
 from .races import packed_land
+from .stills import still
 from .surfaces import Point
 
 GRID = 41, 31  # where the loss is computed, along the two directions
@@ -115,7 +116,7 @@ class _Slice:
         heights, losses, now = self._computed(first, second, x, y, moves)
         packed, low = packed_land(heights)
         here = np.array([first @ self.centre, second @ self.centre]) * (parameters is not None)
-        data = {
+        data: dict[str, Any] = {
             "title": f"The loss along {names[0]} and {names[1]}",
             "names": list(names),
             "x": rounded(np.array(x) + here[0]),
@@ -134,7 +135,7 @@ class _Slice:
             said += f"; a path of {len(points)} points, loss {losses[0]:.4g} to {losses[-1]:.4g}"
         lines = [[(a, b) for a, b in (flat + here).tolist()]]
         window = (x[0] + here[0], x[1] + here[0]), (y[0] + here[1], y[1] + here[1])
-        image = still(lines, *window, said)
+        image = still(said, lines, *window, land=data["land"])
         return Explorer("slices", data, {"place": len(losses) - 1}, said, image)
 
     def _computed(

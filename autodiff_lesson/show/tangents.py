@@ -11,8 +11,9 @@ from ..errors import InvalidArgumentError
 from ..recorder import silence
 from ..tape import GradientTape
 from ..tensor import Tensor, constant
-from .hosting import Explorer, rounded, still
+from .hosting import Explorer, rounded
 from .hosting import live as with_kernel
+from .stills import still
 
 _PLACES = 121  # positions of x; odd, so that the middle is one
 _DIGITS = {"float32": 7, "float64": 12}  # powers of ten that h goes through
@@ -69,7 +70,7 @@ def tangent(
         lines.append([(x, data["f"][i] + slope * (x - at)) for x in ends])
     window = (at - reach, at + reach), (low - room, high + room)
     chosen = {"x": data["xs"][i], "h": data["hs"][k]}
-    explorer = Explorer("tangents", data, chosen, fact, still(lines, *window, fact))
+    explorer = Explorer("tangents", data, chosen, fact, still(fact, lines, *window))
     return with_kernel(explorer) if live else explorer
 
 

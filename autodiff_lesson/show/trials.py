@@ -17,7 +17,8 @@ from ..errors import InvalidArgumentError
 from ..recorder import silence
 from ..tape import GradientTape
 from ..tensor import Tensor, constant
-from .hosting import Explorer, live, still
+from .hosting import Explorer, live
+from .stills import still
 
 POINTS = ((0.8, 1.3, 0.6, 1.7), (1.5, 0.7, 1.2, 0.9), (0.4, 1.9, 1.6, 0.5))
 """Where a rule is tried, unless something else is asked for: one row per trial."""
@@ -84,8 +85,7 @@ class Trial:
             or f"right at {len(self.points)} points"
         )
         said = f"custom_rule of {self.name}: return {self.rule}: {verdict}"
-        image = still([], (0, 1), (0, 1), said)
-        return Explorer("trials", self.data, {"rule": self.rule}, said, image)
+        return Explorer("trials", self.data, {"rule": self.rule}, said, still(said))
 
     def respond(self, chosen: dict) -> dict:
         """Try another rule; what the page draws then."""
