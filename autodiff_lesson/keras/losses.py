@@ -132,7 +132,8 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
 
 # ---------------------------------------------------------------- what the formulas need
 def _floats(x: Any) -> Tensor:
-    x = convert_to_tensor(x)
+    if type(x) is not Tensor:
+        x = convert_to_tensor(x)
     return x if x._value.dtype.kind == "f" else cast(x, np.float32)
 
 
@@ -229,7 +230,9 @@ class Loss:
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
         """The loss of a batch; ``sample_weight`` has one number per example, or per number."""
         losses = self.call(cast(y_true, self.dtype), cast(y_pred, self.dtype))
-        return _reduced(convert_to_tensor(losses), sample_weight, self.reduction)
+        if type(losses) is not Tensor:
+            losses = convert_to_tensor(losses)
+        return _reduced(losses, sample_weight, self.reduction)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """One number per example."""
