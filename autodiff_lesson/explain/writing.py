@@ -15,41 +15,32 @@ from .symbols import Symbol
 # how tightly what is written binds: a looser operand gets parentheses
 _LOOSE, _AND, _COMPARE, _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(8)
 
-# How rows with a form of their own are written: the form, how tightly it binds, and how tightly
-# each operand must. All others are written as functions are called.
-_TEXT: dict[str, tuple] = {
-    "logical_and": ("{} ∧ {}", _AND, (_AND, _COMPARE)),
-    "greater": ("{} > {}", _COMPARE, (_SUM, _SUM)),
-    "greater_equal": ("{} ≥ {}", _COMPARE, (_SUM, _SUM)),
-    "less": ("{} < {}", _COMPARE, (_SUM, _SUM)),
-    "less_equal": ("{} ≤ {}", _COMPARE, (_SUM, _SUM)),
-    "equal": ("{} = {}", _COMPARE, (_SUM, _SUM)),
-    "not_equal": ("{} ≠ {}", _COMPARE, (_SUM, _SUM)),
-    "add": ("{} + {}", _SUM, (_SUM, _SUM)),
-    "subtract": ("{} − {}", _SUM, (_SUM, _PRODUCT)),
-    "multiply": ("{} · {}", _PRODUCT, (_PRODUCT, _PRODUCT)),
-    "divide": ("{} / {}", _PRODUCT, (_PRODUCT, _SIGN)),
-    "matmul": ("{} @ {}", _PRODUCT, (_PRODUCT, _SIGN)),
-    "negative": ("−{}", _SIGN, (_SIGN,)),
-    "square": ("{}²", _POWER, (_ATOM,)),
-    "power": ("{}^{}", _POWER, (_ATOM, _ATOM)),
-    "matrix_transpose": ("{}ᵀ", _POWER, (_ATOM,)),
+# How rows with a form of their own are written: as text, as LaTeX, how tightly that binds, and
+# how tightly each operand must. All others are written as functions are called.
+_FORMS = {
+    "logical_and": ("{} ∧ {}", r"{} \land {}", _AND, (_AND, _COMPARE)),
+    "greater": ("{} > {}", "{} > {}", _COMPARE, (_SUM, _SUM)),
+    "greater_equal": ("{} ≥ {}", r"{} \ge {}", _COMPARE, (_SUM, _SUM)),
+    "less": ("{} < {}", "{} < {}", _COMPARE, (_SUM, _SUM)),
+    "less_equal": ("{} ≤ {}", r"{} \le {}", _COMPARE, (_SUM, _SUM)),
+    "equal": ("{} = {}", "{} = {}", _COMPARE, (_SUM, _SUM)),
+    "not_equal": ("{} ≠ {}", r"{} \ne {}", _COMPARE, (_SUM, _SUM)),
+    "add": ("{} + {}", "{} + {}", _SUM, (_SUM, _SUM)),
+    "subtract": ("{} − {}", "{} - {}", _SUM, (_SUM, _PRODUCT)),
+    "multiply": ("{} · {}", r"{} \cdot {}", _PRODUCT, (_PRODUCT, _PRODUCT)),
+    "divide": ("{} / {}", "", _PRODUCT, (_PRODUCT, _SIGN)),
+    "matmul": ("{} @ {}", r"{} \, {}", _PRODUCT, (_PRODUCT, _SIGN)),
+    "negative": ("−{}", "-{}", _SIGN, (_SIGN,)),
+    "square": ("{}²", "{}^{{2}}", _POWER, (_ATOM,)),
+    "power": ("{}^{}", "", _POWER, (_ATOM, _ATOM)),
+    "matrix_transpose": ("{}ᵀ", r"{}^{{\top}}", _POWER, (_ATOM,)),
 }
-_LATEX = {
-    **_TEXT,
-    "logical_and": (r"{} \land {}", _AND, (_AND, _COMPARE)),
-    "greater_equal": (r"{} \ge {}", _COMPARE, (_SUM, _SUM)),
-    "less_equal": (r"{} \le {}", _COMPARE, (_SUM, _SUM)),
-    "not_equal": (r"{} \ne {}", _COMPARE, (_SUM, _SUM)),
-    "subtract": ("{} - {}", _SUM, (_SUM, _PRODUCT)),
-    "multiply": (r"{} \cdot {}", _PRODUCT, (_PRODUCT, _PRODUCT)),
+_TEXT = {op: (text, *binds) for op, (text, _, *binds) in _FORMS.items()}
+_LATEX = {op: (latex, *binds) for op, (_, latex, *binds) in _FORMS.items()} | {
+    # what stands above or below a line needs no parentheses
     "divide": (r"\frac{{{}}}{{{}}}", _ATOM, (_LOOSE, _LOOSE)),
-    "matmul": (r"{} \, {}", _PRODUCT, (_PRODUCT, _SIGN)),
-    "negative": ("-{}", _SIGN, (_SIGN,)),
-    "square": ("{}^{{2}}", _POWER, (_ATOM,)),
-    "sqrt": (r"\sqrt{{{}}}", _ATOM, (_LOOSE,)),
     "power": ("{}^{{{}}}", _POWER, (_ATOM, _LOOSE)),
-    "matrix_transpose": (r"{}^{{\top}}", _POWER, (_ATOM,)),
+    "sqrt": (r"\sqrt{{{}}}", _ATOM, (_LOOSE,)),
 }
 _LATEX_NAMES = {"sigmoid": r"\sigma", "asin": r"\arcsin", "acos": r"\arccos", "atan": r"\arctan"}
 _LATEX_NAMES |= {f: "\\" + f for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "log", "exp")}
@@ -111,7 +102,7 @@ def with_numbers(e: Symbol) -> str:
 
 
 class _Style(NamedTuple):
-    forms: dict[str, tuple]
+    forms: dict[str, Any]
     numbers: bool = False
     """Whether few numbers stand in place of a name."""
 
