@@ -10,6 +10,7 @@ const PAD = 12; // around the graph
 const HEAT = [64, 44]; // a heat map in a box is at most this large
 const LINE = 23; // a line of text in a box
 const WIDE = 22; // characters of a value in a box
+const CHIP = 12; // characters of what is shown beside an edge
 const ONE_LINE = 20; // characters of a name and a shape above a heat map
 
 // ---------------------------------------------------------------- making elements
@@ -227,7 +228,7 @@ class Stepper {
   show(value, size = [132, 72]) {
     if (typeof value === "string") return [make("span", {}, value)];
     const map = this.data.heat[value];
-    if (map[0] * map[1] <= 16 && map[1] <= 4) return [grid(map)];
+    if (map[0] * map[1] <= 16 && map[1] <= 4 && !map[4].endsWith("averaged")) return [grid(map)];
     const { g, shape, width, height } = heatMap(map, size, 16);
     return [make("span", { class: "array" }, make("svg:svg", {
       width: width + 2, height: height + 2, viewBox: `-1 -1 ${width + 2} ${height + 2}`,
@@ -421,7 +422,7 @@ class Stepper {
     for (let group = this.groupOf(this.view); group; group = this.groupOf(group.u)) path.unshift(group);
     this.crumbs.replaceChildren(...(this.data.groups.length ? [
       path.length ? make("button", { type: "button", class: "link", onclick: () => this.unfold(0) }, "whole tape")
-        : make("span", {}, "whole tape: a click unfolds a part"),
+        : make("span", {}, "whole tape: a click on + unfolds a part"),
       ...path.flatMap((group, i) => [" › ", i === path.length - 1 ? make("span", {}, group.n)
         : make("button", { type: "button", class: "link", onclick: () => this.unfold(group.v) }, group.n)]),
     ] : []));
@@ -554,8 +555,7 @@ class Stepper {
     this.marked = o === undefined ? null : this.line.get(this.op(o).c.join());
     if (!this.marked) return;
     this.marked.classList.add("now");
-    const top = this.marked.offsetTop - this.lines.offsetTop;
-    reveal(this.lines, top, top + this.marked.offsetHeight);
+    reveal(this.lines, this.marked.offsetTop, this.marked.offsetTop + this.marked.offsetHeight);
   }
 
   drawTape() {
@@ -626,11 +626,13 @@ class Stepper {
   // What is added, beside its edge: on the outer side of the sign it comes from.
   drawChip(edge, value, sign) {
     const text = /^[−\[]/.test(value) ? value : `+${value}`;
+    if (text.length > CHIP) return;
     const length = edge.getTotalLength();
     const { x, y } = edge.getPointAtLength(length * 0.5);
     const width = text.length * 8.5 + 14;
     const left = sign && edge.getPointAtLength(length).x < sign.x + sign.w / 2 - 1;
-    const at = Math.max(x + (left ? -1 : 1) * (width / 2 + 9), width / 2 - PAD);
+    const room = PAD - width / 2 + Math.max(0, (this.canvas.clientWidth - this.canvas.firstChild.clientWidth) / 2 - 4);
+    const at = Math.max(-room, Math.min(this.data.views[this.view].w + room, x + (left ? -1 : 1) * (width / 2 + 9)));
     this.chip.append(make("svg:rect", { x: at - width / 2, y: y - 12, width, height: 24, rx: 12 }),
       make("svg:text", { x: at, y: y + 5, "text-anchor": "middle" }, text));
   }
@@ -879,6 +881,7 @@ function render({ model, el }) {
   theme();
   const watch = new MutationObserver(theme);
   watch.observe(document.body, { attributes: true });
+  const goBack = model.get("key") ? takeOver(model.get("key")) : null;
   const stepper = new Stepper(model, root);
   const heard = {
     "change:step": () => stepper.go(model.get("step")),
@@ -887,6 +890,7 @@ function render({ model, el }) {
   };
   for (const [event, act] of Object.entries(heard)) model.on(event, act);
   return () => {
+    goBack?.();
     watch.disconnect();
     stepper.pause();
     for (const [event, act] of Object.entries(heard)) model.off(event, act);

@@ -18,7 +18,10 @@ Edge = tuple[int, int]
 Stop = Any
 """A box, by its number; or the place of an edge in a layer that it passes: (from, to, layer)."""
 
-GAP_X, GAP_Y = 20, 24
+GAP_X, GAP_Y = 16, 24
+AIRY = 200
+"""Where there are few layers, the gaps between them share this height, up to AIRIEST each."""
+AIRIEST = 40
 LANE = 14
 """The width that an edge on its way past a layer keeps free."""
 BUNDLE = 4
@@ -106,12 +109,13 @@ def _drawn(
     layers: list[list[Stop]], chains: list[list[Stop]], sizes: Sequence[tuple[float, float]]
 ) -> _Part:
     across, width = _across(layers, chains, sizes)
+    gap = max(GAP_Y, min(AIRIEST, AIRY / len(layers)))
     down, top = {}, 0.0
     for layer in layers:
         half = max(sizes[v][1] for v in layer if isinstance(v, int)) / 2
         down.update(dict.fromkeys(layer, (top + half, half)))
-        top += 2 * half + GAP_Y
-    return _Part(across, down, chains, width, top - GAP_Y)
+        top += 2 * half + gap
+    return _Part(across, down, chains, width, top - gap)
 
 
 def _put(part: _Part, left: float, top: float, whole: Layout) -> None:

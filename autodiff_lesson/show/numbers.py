@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 MINUS = "−"
+WHOLE = 6
+"""Digits of a whole number that is written without a power of ten."""
 IN_FULL = 3
 """A vector of up to this many numbers is written out."""
 ROWS, COLUMNS = 8, 12
@@ -23,11 +25,13 @@ SHADES = 8
 def number(x: Any, digits: int = 4) -> str:
     """A number in few digits, with a true minus sign.
 
-    >>> number(-0.98999), number(3.0), number(1e-7), number(True)
-    ('−0.99', '3', '1e−7', 'True')
+    >>> number(-0.98999), number(3.0), number(1e-7), number(58889.3), number(True)
+    ('−0.99', '3', '1e−7', '58889', 'True')
     """
     if isinstance(x, (bool, np.bool_)):
         return str(bool(x))
+    if 10**digits <= abs(x) < 10**WHOLE:
+        return f"{float(x):.0f}".replace("-", MINUS)
     mantissa, _, exponent = f"{float(x) + 0.0:.{digits}g}".partition("e")
     text = f"{mantissa}e{int(exponent)}" if exponent else mantissa
     return text.replace("-", MINUS)

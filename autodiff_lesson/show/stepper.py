@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from .drawing import data_url
-from .hosting import module_of, page
+from .hosting import module_of, new_key, page, show_both
 from .picture import Picture
 
 STILL = 20_000  # characters of the still picture at most
@@ -57,17 +57,20 @@ def backward(
 class BackwardPass:
     """A backward pass to step through; shown by being the last line of a cell."""
 
-    def __init__(self, picture: Picture, quiz: bool = False, step: int = 0):
+    def __init__(self, picture: Picture, quiz: bool = False, step: int = 0, key: str = ""):
         self.picture = picture
         self.quiz = quiz
         self.step = step
+        self.key = key  # of the widget that this stands in for, until it is there
 
     def __repr__(self) -> str:
         return f"<BackwardPass: {self.picture.summary()}>"
 
     def _repr_html_(self) -> str:
         state = {"data": self.picture.data, "step": self.step, "quiz": self.quiz}
-        return page(state, data_url(self.picture, STILL), self.picture.title, module())
+        if self.key:
+            state["kernel"] = False
+        return page(state, data_url(self.picture, STILL), self.picture.title, module(), self.key)
 
 
 def module() -> str:
@@ -89,10 +92,11 @@ def _live_class() -> type:
         step = traitlets.Int(0).tag(sync=True)
         playing = traitlets.Bool(False).tag(sync=True)
         quiz = traitlets.Bool(False).tag(sync=True)
+        key = traitlets.Unicode().tag(sync=True)
 
         def __init__(self, picture: Picture, **traits: Any):
             self.picture = picture
-            super().__init__(data=picture.data, **traits)
+            super().__init__(data=picture.data, key=new_key(), **traits)
 
         def show(self, tape: Any, target: Any, sources: Any, output_gradients: Any = None) -> None:
             """Show another recording in the same place, at the same step."""
@@ -101,5 +105,11 @@ def _live_class() -> type:
 
         def __repr__(self) -> str:
             return f"<BackwardPass: {self.picture.summary()}>"
+
+        def _ipython_display_(self) -> None:
+            show_both(
+                self._repr_mimebundle_(),
+                BackwardPass(self.picture, self.quiz, self.step, key=self.key),
+            )
 
     return LiveBackwardPass

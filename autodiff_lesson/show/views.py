@@ -205,7 +205,7 @@ class _Maker:
         else:
             first = len(name) + 3 if name else 0
             length, lines = first + max(len(v), adjoint), 1 + (adjoint > 0)
-        width = -(-length // 3) * 3 * CHARACTER + 24  # in steps: turns of a loop look alike
+        width = -(-length // 2) * 2 * CHARACTER + 24  # in steps: turns of a loop look alike
         return max(width, 56), LINE * lines + 12
 
     def _path(
@@ -261,8 +261,9 @@ def curve(points: list[tuple[float, float]]) -> str:
     """An SVG path through points from top to bottom, upright at each of them."""
     text = "M{:.0f} {:.0f}".format(*points[0])
     for (xa, ya), (xb, yb) in itertools.pairwise(points):
-        if xa == xb:
-            text += f"V{yb:.0f}"
+        if abs(xa - xb) < 1:
+            if abs(ya - yb) >= 1:  # an arrow's head looks along the first and the last piece
+                text += f"V{yb:.0f}"
             continue
         middle = (ya + yb) / 2
         text += f"C{xa:.0f} {middle:.0f} {xb:.0f} {middle:.0f} {xb:.0f} {yb:.0f}"

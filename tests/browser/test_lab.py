@@ -57,9 +57,10 @@ def test_in_jupyterlab(lab, opened, browser):
     page.wait_for_function(f"{SESSION}.session?.kernel?.status === 'idle'")
     command(page, "notebook:run-all-cells")
     boxes = page.locator("div.box")
-    static, live = boxes.nth(0), boxes.nth(1)
+    static, stands, live = boxes.nth(0), boxes.nth(1), boxes.nth(2)
     page.wait_for_function("document.querySelectorAll('.jp-OutputArea-output').length >= 3")
     live.wait_for()
+    assert not stands.is_visible()  # the page that stands in for the widget where no kernel is
 
     # the static form
     static.scroll_into_view_if_needed()
@@ -96,6 +97,11 @@ def test_in_jupyterlab(lab, opened, browser):
     box.focus()
     again.keyboard.press("End")
     assert "5.01" in box.locator(".what").text_content()
+    stands = again.locator("div.box").nth(1)
+    stands.focus()
+    again.keyboard.press("End")
+    assert "5.01" in stands.locator(".what").text_content()
+    assert not again.get_by_text("Loading widget").is_visible()
 
     # a notebook that is not trusted: no script runs, the pictures stay
     book.cells.append(nbformat.v4.new_markdown_cell("changed by somebody else"))

@@ -74,6 +74,27 @@ def loop(turns):
     return tape, u, [x, c]
 
 
+def line():
+    w, b = tf.Variable(20.0, name="w"), tf.Variable(0.0, name="b")
+    flipper, mass = tf.constant([181.0, 186.0, 195.0]), tf.constant([3750.0, 3800.0, 3250.0])
+    with tf.GradientTape() as tape:
+        predictions = w * flipper + b
+        loss = tf.reduce_mean(tf.square(predictions - mass))
+    return tape, loss, [w, b]
+
+
+def chain():
+    """Thirty boxes, of which one is used by many."""
+    x = tf.Variable([0.1, 0.2, 0.3, 0.4], name="x")
+    weights = [tf.Variable([1.0, -2.0, 0.5, 3.0], name=f"weights_{i}") for i in range(6)]
+    with tf.GradientTape() as tape:
+        h = x
+        for w in weights:
+            h = tf.tanh(h * w + x)
+        loss = tf.reduce_sum(tf.square(h)) + tf.reduce_mean(x)
+    return tape, loss, [x, *weights]
+
+
 def html(recorded, **options):
     return show.backward(*recorded, **options)._repr_html_()
 
@@ -406,6 +427,11 @@ FITS = """
         wrong.push(`"${text.textContent}" sticks out of its box`);
     }
   }
+  const canvas = root.querySelector('.canvas');
+  if (canvas.scrollWidth > canvas.clientWidth) wrong.push('the graph is cut');
+  const drawn = canvas.firstChild;
+  const least = root.querySelector('.big') ? 0.71 : 0.85;
+  if (drawn.clientWidth < least * drawn.getAttribute('width')) wrong.push('the graph is too small');
   for (const panel of root.querySelectorAll('section, header')) {
     if (panel.scrollWidth > panel.clientWidth + 1) wrong.push(`${panel.className} is too narrow`);
   }
@@ -415,7 +441,7 @@ FITS = """
 
 
 @pytest.mark.parametrize("width", [1280, 800])
-@pytest.mark.parametrize("example", [xx, custom, mlp])
+@pytest.mark.parametrize("example", [xx, custom, mlp, line, chain])
 def test_no_text_is_small_or_clipped(show_page, example, width):
     stepper = show_page(html(example()), width=width)
     for _ in range(stepper.last + 1):
