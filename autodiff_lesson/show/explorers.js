@@ -211,16 +211,13 @@ class Land {
 
 // ---------------------------------------------------------------- the hosts
 
-// The key + makes everything larger, for a projector. What is typed into a control must not reach
-// the notebook, where an arrow folds cells and an x takes one out.
+// The key + makes everything larger, for a projector.
 function frame(title, ...children) {
   const box = make("div", {
     class: "box explorer", tabindex: 0, role: "group", "aria-label": title,
     onkeydown: (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.key === "Tab" || (event.shiftKey && event.key === "Enter")) return;
-      const large = event.key === "+" && !event.target.matches("input[type=text]");
-      if (large) box.classList.toggle("big");
-      if (large || event.target !== box) event.stopPropagation();
+      if (event.key === "+" && !event.target.matches("input[type=text]")) box.classList.toggle("big");
+      event.stopPropagation(); // nothing typed here is for the notebook, where an x takes a cell out
     },
   }, ...children);
   return box;
@@ -232,6 +229,7 @@ function choose(model, chosen) {
 }
 
 function render({ model, el }) {
+  el.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes the keys before we see them
   const shadow = el.shadowRoot ?? el.attachShadow({ mode: "open" });
   const root = make("div", { class: "root" });
   shadow.replaceChildren(make("style", {}, CSS), root);

@@ -233,10 +233,13 @@ def test_beside_a_kernel(lab, browser):
     page.wait_for_timeout(1500)
     after = results.all_inner_texts()
     assert after[0] != before[0] and after[1] != before[1]
+    box.focus()
+    page.keyboard.press("x")
     box.get_by_label("Learning rate of SGD").focus()
+    page.keyboard.press("x")
     for _ in range(25):
         page.keyboard.press("ArrowRight")
-    box.get_by_text("diverged at step").wait_for()
+    box.locator(".mark", has_text="diverged at step").wait_for()
     page.wait_for_timeout(500)
     assert results.nth(1).inner_text() == after[1]
 
