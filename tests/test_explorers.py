@@ -185,7 +185,7 @@ def test_explore_follows_its_sliders_and_keeps_the_step(shown):
     assert values["x"] == "0.5" and values["k"] == "2" and widget.stepper.step == 3
     assert repr(widget) == "<explore wave: x = 0.5, k = 2; dy/dx = 1.0806, dy/dk = 0.27015>"
     page, view = shown(widget)
-    assert page["text/plain"] == repr(widget) and f'"{widget.key}"' in page["text/html"]
+    assert page["text/plain"] == repr(widget) and f'"{widget.stepper.key}"' in page["text/html"]
     assert VIEW in view
 
 

@@ -142,21 +142,6 @@ def show_both(widget: Any, explorer: Any) -> None:
     display({**data, "text/plain": ""}, metadata=metadata, raw=True)
 
 
-@functools.cache
-def curtain_class() -> type:
-    """A widget that shows nothing, and hides the page with the same key, as `show_both` wants."""
-    import anywidget
-    import traitlets
-
-    class Curtain(anywidget.AnyWidget):
-        """Nothing to see."""
-
-        _esm = module_of("curtain.js")
-        key = traitlets.Unicode().tag(sync=True)
-
-    return Curtain
-
-
 def rounded(values: Any, digits: int = 6) -> list:
     """Numbers as JSON has them: few digits, and null for what is no number."""
     return [

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
 from .palette import LOOKS, Look, looks_of
-from .paper import DIM, INK, PAPER, SMALL, few_digits, name_ends, new_axes, new_pair, style
-from .surfaces import Point, Range, at_once, cut, descend, heights, one_by_one
+from .paper import DIM, INK, PAPER, SMALL, name_ends, new_axes, new_pair, style
+from .surfaces import Point, Range, at_once, cut, descend, few_digits, heights, one_by_one
 
 LAND = LinearSegmentedColormap.from_list("land", ("#ffffff", "#b9c6d6"))  # low ground, high ground
 

@@ -110,9 +110,3 @@ def name_ends(ax: Axes, ends: Sequence[tuple[str, Any, str]]) -> None:
             name, end, (1.07, height), textcoords="axes fraction", va="center", fontsize=SMALL,
             color=INK, annotation_clip=False, arrowprops=leader | {"shrinkA": 1, "shrinkB": 4},
         )  # fmt: skip
-
-
-def few_digits(value: float) -> str:
-    """A number for a label."""
-    # Last digits and tiny values depend on the processor, and labels are compared as text.
-    return f"{value:.3g}" if not 0 < abs(value) < 1e-6 else "almost 0"

@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from .palette import BACKWARD, FORWARD, LOOKS, looks_of
-from .paper import few_digits, name_ends, new_axes, style
+from .paper import name_ends, new_axes, style
+from .surfaces import few_digits
 
 
 def loss_curves(

@@ -20,7 +20,7 @@ from .hosting import Explorer, rounded
 from .hosting import live as with_kernel
 from .palette import LOOKS, looks_of
 from .stills import still
-from .surfaces import Point, cut, heights
+from .surfaces import Point, cut, few_digits, heights
 
 LAND = 72, 54  # heights sent of a surface, along x and y
 AWAY = 10  # a path that is so many picture widths away has diverged
@@ -132,7 +132,7 @@ class Race:
             facts.append(
                 f"{name} diverged at step {run['out']}"
                 if run["out"] is not None
-                else f"{name} {_end(run['l'][-1])} after {self.steps} steps"
+                else f"{name} {few_digits(run['l'][-1])} after {self.steps} steps"
             )
         said = f"race on {self.name} from ({x:g}, {y:g}): {'; '.join(facts)}"
         chosen = {
@@ -267,11 +267,6 @@ def _given(what: str, value: Any, surface: Any) -> Point:
     if what != "start" and not first < second:
         raise ValueError(f"race: {what} goes from low to high; got ({first:g}, {second:g})")
     return first, second
-
-
-def _end(height: float) -> str:
-    # tiny heights depend on the processor, and lessons are compared as text
-    return f"{height:.3g}" if not 0 < abs(height) < 1e-6 else "almost 0"
 
 
 def _by_name(optimizers: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:

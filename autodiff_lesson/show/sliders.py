@@ -10,9 +10,8 @@ from typing import Any
 
 from ..tape import GradientTape
 from ..tensor import Tensor, constant
-from .drawing import data_url
-from .hosting import curtain_class, new_key, page, show_both
-from .stepper import STILL, backward, module
+from .hosting import show_both
+from .stepper import BackwardPass, backward
 
 
 def explore(f: Callable, **ranges: Any) -> Any:
@@ -106,9 +105,7 @@ def _widget_class() -> type:
             self.said = ipywidgets.Label("")
             for slider in self.sliders.values():
                 slider.observe(self._follow, "value")
-            self.key = new_key()
-            curtain = curtain_class()(key=self.key)
-            super().__init__([*self.sliders.values(), self.said, self.stepper, curtain])
+            super().__init__([*self.sliders.values(), self.said, self.stepper])
             self.said.layout.display = "none"
 
         @property
@@ -135,9 +132,8 @@ def _widget_class() -> type:
 
         def _repr_html_(self) -> str:
             """The stepper at the values of now, for notebooks without a kernel."""
-            picture, step = self.stepper.picture, self.stepper.step
-            state = {"data": picture.data, "step": step, "quiz": False, "kernel": False}
-            return page(state, data_url(picture, STILL), picture.title, module(), self.key)
+            stepper = self.stepper
+            return BackwardPass(stepper.picture, step=stepper.step, key=stepper.key)._repr_html_()
 
         def _ipython_display_(self) -> None:
             show_both(self._repr_mimebundle_(), self)

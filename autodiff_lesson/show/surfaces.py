@@ -200,6 +200,11 @@ def one_by_one(f: Callable[[Any, Any], Any], x: np.ndarray, y: np.ndarray) -> np
     return np.array(values).reshape(x.shape)
 
 
+def few_digits(height: float) -> str:
+    """A height for a label: tiny ones depend on the processor, and labels are compared as text."""
+    return f"{height:.3g}" if not 0 < abs(height) < 1e-6 else "almost 0"
+
+
 def cut(path: np.ndarray, x_range: Range, y_range: Range) -> tuple[np.ndarray, int | None]:
     """The part of a path to draw, to the edge, and the step at which it leaves the map, or None."""
     low, high = np.array([x_range, y_range], dtype=float).T
