@@ -22,8 +22,8 @@ from .shape import as_tensor
 
 @kernel
 def sigmoid_kernel(x: Any) -> Any:
-    """1 / (1 + exp(-x)), written with tanh, which cannot overflow."""
-    return 0.5 * np.tanh(0.5 * x) + 0.5
+    """1 / (1 + exp(-x)): where exp overflows, that is 0, as it should be."""
+    return 1 / (1 + np.exp(-x))
 
 
 @kernel
@@ -57,7 +57,7 @@ def of_floats(forward: Callable, *rules: Callable, name: str = "") -> Primitive:
     return row
 
 
-# number by number, of floats
+# number by number, of floats alone
 sqrt = of_floats(np.sqrt, lambda g, z, x: g * 0.5 / z)
 exp = of_floats(np.exp, lambda g, z, x: g * z)
 expm1 = of_floats(np.expm1, lambda g, z, x: g * (z + 1))
@@ -76,6 +76,7 @@ sigmoid = of_floats(sigmoid_kernel, lambda g, z, x: g * (z * (1 - z)), name="sig
 softplus = of_floats(softplus_kernel, lambda g, z, x: g * sigmoid_kernel(x), name="softplus")
 reciprocal = of_floats(np.reciprocal, lambda g, z, x: -g * z * z)
 
+# flat wherever they do not jump: no rule
 floor = of_floats(np.floor)
 ceil = of_floats(np.ceil)
 rint = of_floats(np.rint, name="round")
@@ -83,13 +84,12 @@ is_nan = of_floats(np.isnan, name="is_nan")
 is_inf = of_floats(np.isinf, name="is_inf")
 is_finite = of_floats(np.isfinite, name="is_finite")
 
-# relu'(0) = abs'(0) = 0
 _leaky = of_floats(kernel(lambda x, *, alpha: np.where(x > 0, x, x * alpha)),
                    lambda g, z, x, *, alpha: np.where(x > 0, g, g * alpha), name="leaky_relu")
 _elu = of_floats(kernel(lambda x, *, alpha: np.where(x > 0, x, alpha * np.expm1(x))),
                  lambda g, z, x, *, alpha: np.where(x > 0, g, g * (z + alpha)), name="elu")
 
-# number by number, of whole numbers too
+# number by number, of whole numbers too; relu'(0) = abs'(0) = 0
 relu = primitive(kernel(lambda x: np.maximum(x, x.dtype.type(0))),
                  lambda g, z, x: g * (x > 0), name="relu")
 abs = primitive(np.abs, lambda g, z, x: g * np.sign(x), name="abs")
@@ -110,8 +110,9 @@ _clip = primitive(
     lambda g, z, x, low, high: g * ((x >= low) & (x <= high)),
     lambda g, z, x, low, high: g * (x < low),
     lambda g, z, x, low, high: g * (x > high), name="clip_by_value")
-bitwise_and = primitive(np.bitwise_and, name="logical_and")
+bitwise_and = primitive(np.bitwise_and, name="logical_and")  # the & of the rule above
 
+# the part that was not chosen gets 0
 _where = primitive(np.where, None,
     lambda g, z, condition, x, y: np.where(condition, g, 0.0),
     lambda g, z, condition, x, y: np.where(condition, 0.0, g), name="where")
