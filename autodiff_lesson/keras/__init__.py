@@ -21,27 +21,3 @@ from .model import Model, Sequential
 from .optimizers import Optimizer
 from .symbolic import KerasTensor
 from .variables import KerasVariable as Variable
-
-__all__ = [
-    "Initializer",
-    "Input",
-    "KerasTensor",
-    "Layer",
-    "Loss",
-    "Metric",
-    "Model",
-    "Optimizer",
-    "Sequential",
-    "Variable",
-    "activations",
-    "callbacks",
-    "initializers",
-    "layers",
-    "losses",
-    "metrics",
-    "models",
-    "ops",
-    "optimizers",
-    "regularizers",
-    "utils",
-]

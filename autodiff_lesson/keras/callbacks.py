@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -141,15 +142,17 @@ class LambdaCallback(Callback):
 class _Watching(Callback):
     """A callback that follows one logged value, and knows which of two is better."""
 
-    def __init__(self, monitor: str, mode: str, min_delta: float):
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f"mode is 'auto', 'min' or 'max'; received {mode!r}")
-        self.monitor = monitor
-        self.min_delta = abs(min_delta)
-        upward = ("acc", "accuracy", "auc")
-        name = monitor.removeprefix("val_")
-        self._sign = 1 if mode == "max" or (mode == "auto" and name.endswith(upward)) else -1
-        self._warned = False
+    monitor: str
+    mode: str
+    min_delta: float
+    _warned = False
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("auto", "min", "max"):
+            raise ValueError(f"mode is 'auto', 'min' or 'max'; received {self.mode!r}")
+        self.min_delta = abs(self.min_delta)
+        upward = self.monitor.removeprefix("val_").endswith(("acc", "accuracy", "auc"))
+        self._sign = 1 if self.mode == "max" or (self.mode == "auto" and upward) else -1
 
     def _value(self, logs: Any) -> float | None:
         value = (logs or {}).get(self.monitor)
@@ -171,6 +174,7 @@ class _Watching(Callback):
         return best is None or self._sign * value > self._sign * best + self.min_delta
 
 
+@dataclass(eq=False, repr=False)
 class EarlyStopping(_Watching):
     """Stop when ``monitor`` has not become better for ``patience`` epochs.
 
@@ -184,21 +188,14 @@ class EarlyStopping(_Watching):
         start_from_epoch: how many epochs go by before it looks.
     """
 
-    def __init__(
-        self,
-        monitor: str = "val_loss",
-        min_delta: float = 0,
-        patience: int = 0,
-        verbose: int = 0,
-        mode: str = "auto",
-        baseline: float | None = None,
-        restore_best_weights: bool = False,
-        start_from_epoch: int = 0,
-    ):
-        super().__init__(monitor, mode, min_delta)
-        self.patience, self.baseline, self.verbose = patience, baseline, verbose
-        self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = start_from_epoch
+    monitor: str = "val_loss"
+    min_delta: float = 0
+    patience: int = 0
+    verbose: int = 0
+    mode: str = "auto"
+    baseline: float | None = None
+    restore_best_weights: bool = False
+    start_from_epoch: int = 0
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.wait = self.stopped_epoch = self.best_epoch = 0
@@ -232,26 +229,24 @@ class EarlyStopping(_Watching):
             self.model.set_weights(self.best_weights)
 
 
+@dataclass(eq=False, repr=False)
 class ReduceLROnPlateau(_Watching):
     """Multiply the learning rate by ``factor`` when ``monitor`` gets no better for ``patience``
     epochs; then wait ``cooldown`` epochs, and never go below ``min_lr``."""
 
-    def __init__(
-        self,
-        monitor: str = "val_loss",
-        factor: float = 0.1,
-        patience: int = 10,
-        verbose: int = 0,
-        mode: str = "auto",
-        min_delta: float = 1e-4,
-        cooldown: int = 0,
-        min_lr: float = 0.0,
-    ):
-        super().__init__(monitor, mode, min_delta)
-        if factor >= 1:
-            raise ValueError(f"ReduceLROnPlateau needs a factor below 1; received {factor}")
-        self.factor, self.patience, self.verbose = factor, patience, verbose
-        self.cooldown, self.min_lr = cooldown, min_lr
+    monitor: str = "val_loss"
+    factor: float = 0.1
+    patience: int = 10
+    verbose: int = 0
+    mode: str = "auto"
+    min_delta: float = 1e-4
+    cooldown: int = 0
+    min_lr: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.factor >= 1:
+            raise ValueError(f"ReduceLROnPlateau needs a factor below 1; received {self.factor}")
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.wait = self.cooldown_counter = 0

@@ -7,6 +7,7 @@ the optimizer's variable ``iterations``, so a replayed training step sees the st
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from ..ops.arithmetic import less, minimum, pow
@@ -27,7 +28,18 @@ class LearningRateSchedule:
         return f"{type(self).__name__}({', '.join(f'{n}={v}' for n, v in vars(self).items())})"
 
 
-class ExponentialDecay(LearningRateSchedule):
+@dataclass(eq=False, repr=False)  # quicker to import
+class _Decay(LearningRateSchedule):
+    initial_learning_rate: float
+    decay_steps: int
+
+    def __post_init__(self) -> None:
+        if self.decay_steps <= 0:
+            raise ValueError(f"Argument `decay_steps` must be > 0. Received: {self.decay_steps}")
+
+
+@dataclass(eq=False, repr=False)
+class ExponentialDecay(_Decay):
     """``initial_learning_rate * decay_rate ** (step / decay_steps)``.
 
     With ``staircase`` the exponent is rounded down, so that the rate falls in steps.
@@ -36,17 +48,8 @@ class ExponentialDecay(LearningRateSchedule):
     tf.Tensor(0.125, shape=(), dtype=float32)
     """
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        decay_rate: float,
-        staircase: bool = False,
-    ):
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = _positive(decay_steps)
-        self.decay_rate = decay_rate
-        self.staircase = staircase
+    decay_rate: float
+    staircase: bool = False
 
     def __call__(self, step: Any) -> Tensor:
         exponent: Any = _real(step) / self.decay_steps
@@ -55,47 +58,30 @@ class ExponentialDecay(LearningRateSchedule):
         return self.initial_learning_rate * pow(self.decay_rate, exponent)
 
 
-class PolynomialDecay(LearningRateSchedule):
+@dataclass(eq=False, repr=False)
+class PolynomialDecay(_Decay):
     """From the initial rate along ``(1 - step / decay_steps) ** power`` to the end rate."""
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        end_learning_rate: float = 0.0001,
-        power: float = 1.0,
-    ):
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = _positive(decay_steps)
-        self.end_learning_rate = end_learning_rate
-        self.power = power
+    end_learning_rate: float = 0.0001
+    power: float = 1.0
 
     def __call__(self, step: Any) -> Tensor:
-        done = minimum(_real(step), self.decay_steps) / self.decay_steps
+        done: Any = minimum(_real(step), self.decay_steps) / self.decay_steps
         fall = self.initial_learning_rate - self.end_learning_rate
         return fall * pow(1.0 - done, self.power) + self.end_learning_rate
 
 
-class CosineDecay(LearningRateSchedule):
+@dataclass(eq=False, repr=False)
+class CosineDecay(_Decay):
     """Half a wave of the cosine down to ``alpha`` times the start (Loshchilov & Hutter 2017).
 
     With ``warmup_target`` the rate first rises on a straight line to it, for ``warmup_steps``
     steps, and falls from there.
     """
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        alpha: float = 0.0,
-        warmup_target: float | None = None,
-        warmup_steps: int = 0,
-    ):
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = _positive(decay_steps)
-        self.alpha = alpha
-        self.warmup_target = warmup_target
-        self.warmup_steps = warmup_steps
+    alpha: float = 0.0
+    warmup_target: float | None = None
+    warmup_steps: int = 0
 
     def __call__(self, step: Any) -> Tensor:
         step = _real(step)
@@ -115,9 +101,3 @@ class CosineDecay(LearningRateSchedule):
 
 def _real(step: Any) -> Any:
     return cast(step, "float32")
-
-
-def _positive(decay_steps: int) -> int:
-    if decay_steps <= 0:
-        raise ValueError(f"Argument `decay_steps` must be > 0. Received: {decay_steps}")
-    return decay_steps
