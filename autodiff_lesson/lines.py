@@ -60,11 +60,16 @@ def _positions(code: CodeType) -> list[tuple]:
     return list(code.co_positions())
 
 
-def place_of(code: CodeType, instruction: int) -> Place:
-    """Resolve a code object and the offset of an instruction in it, as a frame gives them."""
+def line_of(code: CodeType, instruction: int) -> int:
+    """The number of the line that an instruction belongs to."""
     positions = _positions(code)
     line = positions[instruction // 2][0] if instruction >= 0 and positions else None
-    line = line or code.co_firstlineno
+    return line or code.co_firstlineno
+
+
+def place_of(code: CodeType, instruction: int) -> Place:
+    """Resolve a code object and the offset of an instruction in it, as a frame gives them."""
+    line = line_of(code, instruction)
     text = linecache.getline(code.co_filename, line).strip()
     return Place(code.co_filename, line, text, code.co_name)
 

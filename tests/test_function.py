@@ -91,6 +91,10 @@ def test_signature_converts_checks_and_says_what_it_wants():
 
     assert f([1, 2]).numpy().tolist() == [2.0, 4.0]
     assert f(tf.constant([1.0])).numpy().tolist() == [2.0]
+    assert f.traces[1].reason == (
+        "argument 1: shape (2,) -> (1,); the input_signature takes both, but each shape is "
+        "recorded by itself"
+    )
     with pytest.raises(TypeError, match=r"TensorSpec\(shape=\(None,\), dtype=tf.float32"):
         f(tf.constant([[1.0]]))
     with pytest.raises(TypeError, match="int32"):

@@ -65,8 +65,9 @@ def function(
 
     Args:
         func: the function, or nothing if it is used as ``@function(...)``.
-        input_signature: a `TensorSpec` per argument; others are a TypeError. Each shape that
-            fits is recorded by itself.
+        input_signature: a `TensorSpec` per argument; others are a TypeError. With a None in a
+            shape each length is recorded by itself, so Python prints once for each: TensorFlow
+            records all of them at once, our recordings hold the lengths.
         reduce_retracing: Taken as a sign that many shapes are meant: no warning about them.
     """
     options = {"input_signature": input_signature, "reduce_retracing": reduce_retracing}
@@ -297,6 +298,8 @@ class Function:
         names = [f"argument {i}" for i in range(1, len(key) + 1)]
         reasons = [difference(names, t.key, key) for t in reversed(self.traces)]
         found = min(reasons, key=lambda reason: (reason.count("argument"), len(reason)))
+        if self.input_signature is not None and ": shape" in found:
+            found += "; the input_signature takes both, but each shape is recorded by itself"
         return found or "the variables it made are there now"
 
     def _note_streak(self) -> None:

@@ -12,7 +12,6 @@ import math
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
-from itertools import takewhile
 from operator import attrgetter, is_
 from typing import Any, NamedTuple
 
@@ -20,7 +19,7 @@ import numpy as np
 
 from ..tensor import Tensor
 from ..variable import Variable
-from .following import Line, Value, arrays_in
+from .following import Line, Value
 from .memory import LARGE
 
 _EXACT = frozenset(
@@ -68,7 +67,7 @@ def _last_lines(lines: list[Line], elsewhere: set[int]) -> list[Line]:
         if _number_by_number(line) and id(line.results[0]) not in elsewhere:
             found.append(line)
         else:
-            elsewhere.update(map(id, arrays_in(line)))
+            elsewhere.update(map(id, line.arrays))
     return found[::-1]
 
 
@@ -77,8 +76,8 @@ def _number_by_number(line: Line) -> bool:
         type(line.function) is np.ufunc
         and line.function in _EXACT
         and line.results[0].ndim > 0
-        and all(v.shape == line.results[0].shape for v in arrays_in(line))
-        and all(v.array.flags.c_contiguous for v in (*arrays_in(line), *line.results))
+        and all(v.shape == line.results[0].shape for v in line.arrays)
+        and all(v.array.flags.c_contiguous for v in (*line.arrays, *line.results))
     )
 
 
@@ -92,7 +91,7 @@ def _lanes(lines: list[Line]) -> Iterable[list[Line]]:
         return i
 
     for line in lines:
-        for value in arrays_in(line):
+        for value in line.arrays:
             of[root(id(value))] = root(id(line.results[0]))
     lanes: dict[int, list[Line]] = defaultdict(list)
     for line in lines:
@@ -209,16 +208,3 @@ def parts_of(array: Any, shapes: Iterable[tuple]) -> list:
         start, end = end, end + math.prod(shape)
         parts.append(array[start:end].reshape(shape))
     return parts
-
-
-def common_name(names: list[str], otherwise: str) -> str:
-    """What the names begin with, or end with: ``v_0, v_1`` have ``v``."""
-    words = [name.split("_") for name in names]
-    begin, end = _shared(words), _shared([w[::-1] for w in words])[::-1]
-    return "_".join(begin or end) or otherwise
-
-
-def _shared(words: list[list[str]]) -> list[str]:
-    """What all the lists begin with."""
-    same = takewhile(lambda column: len(set(column)) == 1, zip(*words, strict=False))
-    return [column[0] for column in same]

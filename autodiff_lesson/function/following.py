@@ -137,35 +137,27 @@ class Line:
             has it.
         args, kwargs: values, and what is written as it is.
         results: the values that it makes, more than one only for a whole kernel.
+        values, arrays: those that it uses; and those of them that are no scalars.
         step: the step of the program that it belongs to.
         several: whether a kernel gives a tuple.
     """
 
-    __slots__ = ("function", "args", "kwargs", "results", "several", "step")
+    __slots__ = ("args", "arrays", "function", "kwargs", "results", "several", "step", "values")
 
     def __init__(self, function: Any, args: tuple, kwargs: dict, results: tuple[Value, ...]):
         self.function = function
         self.args = args
         self.kwargs = kwargs
         self.results = results
+        self.values: list[Value] = []
+        for arg in args:
+            if type(arg) is Value:
+                self.values.append(arg)
+            elif isinstance(arg, (list, tuple)):
+                self.values += [x for x in arg if type(x) is Value]
+        self.arrays = [value for value in self.values if value.array.ndim]
         self.step: Any = None
         self.several = False
-
-
-def values_in(line: Line) -> list[Value]:
-    """The values that a line uses."""
-    found: list[Value] = []
-    for arg in line.args:
-        if type(arg) is Value:
-            found.append(arg)
-        elif isinstance(arg, (list, tuple)):
-            found += [x for x in arg if type(x) is Value]
-    return found
-
-
-def arrays_in(line: Line) -> list[Value]:
-    """The values that a line uses, but for scalars."""
-    return [value for value in values_in(line) if value.ndim]
 
 
 class Lines(list):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .following import Line, Value, arrays_in, values_in
+from .following import Line, Value
 
 SMALL = 1 << 10  # bytes; NumPy keeps so small pieces of memory at hand, and plain a * b is fastest
 LARGE = 1 << 15  # bytes; for smaller arrays making them anew costs less than looking who holds them
@@ -73,7 +73,7 @@ class Plan:
         """For each memory the last line that uses it; infinity for what is given out."""
         last: dict[int, float] = {}
         for number, line in enumerate(self._lines):
-            for value in (*line.results, *arrays_in(line)):
+            for value in (*line.results, *line.arrays):
                 last[self._memory(value)] = number
         last.update(dict.fromkeys(map(self._memory, given_out), float("inf")))
         return last
@@ -91,7 +91,7 @@ class Plan:
 
     def _give_arrays(self) -> None:
         for number, line in enumerate(self._lines):
-            used = set(map(self._memory, arrays_in(line)))
+            used = set(map(self._memory, line.arrays))
             ending = [m for m in used if m in self._held and self._last[m] == number]
             # what works element by element may write over what it reads
             if isinstance(line.function, np.ufunc):
@@ -111,7 +111,7 @@ class Plan:
 
     def _fix(self, line: Line) -> None:
         """A view of an array that stays where it is needs to be made only once."""
-        sources = values_in(line)
+        sources = line.values
         if len(sources) == 1 and (
             self.out.get(id(sources[0])) in self.arrays or id(sources[0]) in self._stay
         ):

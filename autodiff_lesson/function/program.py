@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import CodeType
 from typing import Any, NamedTuple
 
-from ..lines import Place, place_of
+from ..lines import Place, line_of, place_of
 from ..tensor import Tensor
 from .tracing import ASSIGN, BEGIN, END, GUARD, READ, Tracing
 
@@ -22,6 +22,8 @@ class Step(NamedTuple):
     instruction: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    where: tuple[str, int]
+    """The file and the line of the user's code."""
     section: str
     """'forward', 'backward' or 'update'."""
     moving: bool
@@ -61,7 +63,7 @@ class Program:
         inside.update(self.arguments, (slot for _, slot in self.variables))
         used = {slot for step in self.steps for slot in step.inputs} | set(self.outputs)
         self.constants = {slot: self.tensors[slot] for slot in used - inside}
-        self.names = {
+        self.adjoints = {
             self._slots[id(adjoint)]: self._slots[id(of)]
             for adjoint, of in tracing.adjoints.values()
             if id(adjoint) in self._slots and id(of) in self._slots
@@ -89,7 +91,8 @@ class Program:
             if moves:
                 moving.update(outputs)
             what = (record.op, record.attributes, record.code, record.instruction)
-            made.append(Step(*what, inputs, outputs, section, moves))
+            where = record.code.co_filename, line_of(record.code, record.instruction)
+            made.append(Step(*what, inputs, outputs, where, section, moves))
         return made
 
     def _needed(self, made: list[Step]) -> list[Step]:

@@ -6,12 +6,9 @@ checked to be identifiers. The user's own lines appear in comments only.
 
 from __future__ import annotations
 
-import builtins
 import functools
-import keyword
 import linecache
 import math
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,9 +16,10 @@ import numpy as np
 
 from ..primitive import Primitive
 from ..printing import show_line
-from .flat import Fused, common_name, fuse, parts_of
-from .following import Line, Lines, Value, follow, values_in
+from .flat import Fused, fuse, parts_of
+from .following import Line, Lines, Value, follow
 from .memory import LARGE, Plan, order_of
+from .names import Names, comment, common, hints, identifier
 from .program import Program, Step
 from .tracing import ASSIGN, BEGIN, END, GUARD, READ
 
@@ -31,7 +29,6 @@ _INFIX = {
     np.equal: "==", np.not_equal: "!=",
 }  # fmt: skip
 LONG = 1000  # lines
-_TAKEN = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
 
 
 class OtherWay(Exception):
@@ -55,7 +52,7 @@ class Writer:
         self, program: Program, name: str, names: list[str], heading: str, called: Callable
     ):
         self._program = program
-        self._names = _Names()
+        self._names = Names()
         self.name = self._names.new(name, "f")
         self.namespace: dict[str, Any] = {
             "__name__": __package__ + ".replay",
@@ -65,7 +62,6 @@ class Writer:
         self._constants: dict[Any, str] = {}
         self.lines: Any = Lines()
         self._values: dict[int, Value] = {}
-        self._places = _Places()
         self._called = called
         self.sources: list[tuple[Value, list]] = []
         self.targets: list[tuple[Value, list]] = []
@@ -108,8 +104,8 @@ class Writer:
 
     def _follow(self) -> None:
         tensors = self._program.tensors
-        hints = _Hints(self._program, self._places, {s: v.name for s, v in self._values.items()})
-        for number, step in enumerate(self._program.steps):
+        hint = hints(self._program, {slot: value.name for slot, value in self._values.items()})
+        for step in self._program.steps:
             if step.op is ASSIGN:
                 self._values[step.outputs[0]] = self._of(step.inputs[0])
                 continue
@@ -129,7 +125,7 @@ class Writer:
                 for slot, value in zip(step.outputs, made, strict=True):
                     self._values[slot] = value
                     if not value.hint and value.origin == "line":
-                        value.hint = hints.of(number, slot)
+                        value.hint = hint.get(slot, "")
             for line in self.lines[start:]:
                 line.step = step
         for variable, slot in self._program.assigned:
@@ -159,7 +155,7 @@ class Writer:
         alone = [(variable, value) for variable, value in given if id(variable) not in at_once]
         self.assigned = [variable for variable, _ in alone]
         self.results = [*returned, *(value for _, value in alone)]
-        used = {id(value) for line in self.lines for value in values_in(line)}
+        used = {id(value) for line in self.lines for value in line.values}
         used.update(map(id, self.results))
         slots = {id(v): slot for v, slot in self._program.variables}
         self.reads = [v for v, slot in self._program.variables if id(self._values[slot]) in used]
@@ -180,14 +176,14 @@ class Writer:
             if id(flat) not in made and flat.origin != "variable":
                 self.lines += self._put_together(flat, column, step)
             elif variables:
-                flat.hint = common_name([self._called(v) for v in variables], "variables")
+                flat.hint = common([self._called(v) for v in variables], "variables")
                 if id(flat) in made:
                     flat.hint = "new_" + flat.hint
                     self.targets.append((flat, variables))
+                    if not returned.isdisjoint(map(id, column)):
+                        after.append(Line(parts_of, (flat, _shapes(column)), {}, tuple(column)))
                 else:
                     self.sources.append((flat, variables))
-                if not returned.isdisjoint(map(id, column)):
-                    after.append(Line(parts_of, (flat, _shapes(column)), {}, tuple(column)))
         for line in after:
             line.step, line.several = step, True
         self.lines += fused.lines + after
@@ -195,7 +191,7 @@ class Writer:
     def _put_together(self, flat: Value, column: list[Value], step: Step) -> list[Line]:
         """The lines that move what the lanes begin with into one array."""
         names = [value.hint or value.name for value in column]
-        name = "gradients" if all(n.startswith("d_") for n in names) else common_name(names, "")
+        name = "gradients" if all(n.startswith("d_") for n in names) else common(names, "")
         flat.name = flat.hint = self._names.new(name, "flat")
         parts = [Value(value.array, value.lines, "part") for value in column]
         for part in parts:
@@ -214,7 +210,7 @@ class Writer:
         plan = self.plan = Plan(self.lines, given_out, rooms, gathered, self._names.new)
         body: list[str] = []
         places: list[tuple[int, Step]] = []
-        section, place = "", ("", 0)
+        section, where = "", ("", 0)
         ending = self._ending()
         free: list[str] = []
         for number, line in enumerate(self.lines):
@@ -222,9 +218,9 @@ class Writer:
             if step.section != section:
                 section = step.section
                 body += ["", f"# ---- {section}"]
-            if self._places.of(step) != place:
-                place = self._places.of(step)
-                body.append(f"# {_comment(linecache.getline(*place).strip())}")
+            if step.where != where:
+                where = step.where
+                body.append(f"# {comment(linecache.getline(*where).strip())}")
             for result in line.results:
                 if not result.name:
                     again = free and not result.hint and id(line) not in plan.fixed
@@ -241,7 +237,7 @@ class Writer:
             for i, slot in enumerate(slots)
         ]
         given += [flat.name for flat, _ in self.sources]
-        head = [f"# {_comment(part)}" for part in heading.splitlines()]
+        head = [f"# {comment(part)}" for part in heading.splitlines()]
         head += [line for flat, them in self.sources for line in self._members(flat, them)]
         head += [f"# {name} = {_shown(v)}" for name, v in self._shown_constants()]
         if plan.arrays:
@@ -264,7 +260,7 @@ class Writer:
         long = len(self.lines) >= LONG
         ending: dict[int, list[Value]] = {}
         for number in range(len(self.lines) - 1, -1, -1):
-            for value in values_in(self.lines[number]):
+            for value in self.lines[number].values:
                 if id(value) not in kept and value.origin == "line" and not value.hint:
                     kept.add(id(value))
                     if long or (value.array.nbytes >= LARGE and id(value) not in self.plan.out):
@@ -290,7 +286,7 @@ class Writer:
             call.several = True
             lines.append(f"    {self._statement(call)}")
         for line in plan.views:
-            (source,) = values_in(line)
+            (source,) = line.values
             source.name, before = plan.out.get(id(source), source.name), source.name
             lines.append(f"    {self._statement(line)}")
             source.name = before
@@ -357,7 +353,7 @@ class Writer:
             forward = getattr(function, "forward", function)
             forward = getattr(forward, "__wrapped__", forward)
             name = getattr(function, "name", own)
-            return self._bound(forward, _identifier(name, "kernel"))
+            return self._bound(forward, identifier(name, "kernel"))
         return self._bound(function, own) if len(self.lines) >= LONG else f"np.{own}"
 
     def _operands(self, *args: Any) -> list[str]:
@@ -383,10 +379,10 @@ class Writer:
         if isinstance(a, (tuple, list)) and not hasattr(a, "_fields"):
             return self._tuple(a)
         if isinstance(a, np.dtype):
-            return self._bound(a, _identifier(a.name, "dtype"))
+            return self._constants.get(id(a)) or self._bound(a, identifier(a.name, "dtype"))
         if isinstance(a, (np.ndarray, np.generic)):
             return self._constant(a)
-        return self._bound(a, _identifier(type(a).__name__, "c"))
+        return self._bound(a, identifier(type(a).__name__, "c"))
 
     def _tuple(self, items: Any) -> str:
         texts = [self._text(item) for item in items]
@@ -432,106 +428,6 @@ class Writer:
 
 def _shapes(values: list[Value]) -> tuple:
     return tuple(value.shape for value in values)
-
-
-class _Names:
-    """Gives out identifiers, each once."""
-
-    def __init__(self) -> None:
-        self._used: dict[str, int] = dict.fromkeys(_TAKEN | {"np", "OtherWay", "memory"}, 1)
-        self._count: dict[str, int] = {}
-
-    def new(self, hint: str, otherwise: str) -> str:
-        """A name like ``hint``: itself, or with a number; ``v1``, ``v2`` where there is none."""
-        stem = _identifier(hint, "")
-        if not stem:
-            return self._numbered(otherwise, otherwise, 1)
-        if stem not in self._used:
-            self._used[stem] = 1
-            return stem
-        return self._numbered(stem, stem + "_", 2)
-
-    def free(self, name: str) -> None:
-        """Nothing has this name after all."""
-        self._used.pop(name, None)
-
-    def _numbered(self, stem: str, begin: str, first: int) -> str:
-        number = self._count.get(stem, first - 1)
-        while True:
-            number += 1
-            name = f"{begin}{number}"
-            if name not in self._used:
-                self._count[stem] = number
-                self._used[name] = 1
-                return name
-
-
-class _Places:
-    """Looks up lines of the user's code, each code object once."""
-
-    def __init__(self) -> None:
-        self._lines: dict[int, list] = {}
-
-    def of(self, step: Step) -> tuple[str, int]:
-        """The file and the line."""
-        code = step.code
-        lines = self._lines.get(id(code))
-        if lines is None:
-            lines = self._lines[id(code)] = [p[0] for p in code.co_positions()]
-        at = step.instruction // 2
-        return code.co_filename, (lines[at] if at >= 0 else None) or code.co_firstlineno
-
-
-class _Hints:
-    """What the user calls things: the target of the assignment on the line they were made on."""
-
-    def __init__(self, program: Program, places: _Places, given: dict[int, str]):
-        self._program = program
-        self._places = places
-        self._targets: dict[tuple, str] = {}
-        self._given = given
-
-    def of(self, number: int, slot: int) -> str:
-        """The name for a slot that step ``number`` made, or ''."""
-        of = self._program.names.get(slot)
-        if of is not None:
-            return "d_" + self._given[of] if self._given.get(of) else ""
-        name = self._given[slot] = self._target(number) if self._ends_line(number) else ""
-        return name
-
-    def _ends_line(self, number: int) -> bool:
-        steps = self._program.steps
-        if number + 1 == len(steps):
-            return True
-        here, following = steps[number], steps[number + 1]
-        return self._places.of(here) != self._places.of(following)
-
-    def _target(self, number: int) -> str:
-        place = self._places.of(self._program.steps[number])
-        if place not in self._targets:
-            self._targets[place] = _assigned_name(linecache.getline(*place).strip())
-        return self._targets[place]
-
-
-def _assigned_name(line: str) -> str:
-    """``u`` of ``u = x * x``; '' for anything else."""
-    found = re.match(r"([^\W\d]\w*)\s*(?::[^=]*)?=(?!=)", line)
-    if not found:
-        return ""
-    return found.group(1)
-
-
-def _identifier(name: str, otherwise: str) -> str:
-    """A name made fit to be an identifier of plain letters, or ``otherwise``."""
-    fit = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")[:40]
-    if fit[:1].isdigit():
-        fit = "_" + fit
-    return fit if fit.isidentifier() else otherwise
-
-
-def _comment(text: str) -> str:
-    """One line of text that cannot leave its comment."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _ndim(a: Any) -> int:

@@ -1,0 +1,87 @@
+"""What things are called in the source of a replay: as the user calls them, where that is known."""
+
+from __future__ import annotations
+
+import builtins
+import itertools
+import keyword
+import linecache
+import re
+from collections.abc import Iterator
+
+from .program import Program
+
+_TAKEN = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
+
+
+class Names:
+    """Gives out identifiers, each once."""
+
+    def __init__(self) -> None:
+        self._used = {*_TAKEN, "np", "OtherWay", "memory"}
+        self._numbers: dict[str, Iterator[int]] = {}
+
+    def new(self, hint: str, otherwise: str) -> str:
+        """A name like ``hint``: itself, or with a number; ``v1``, ``v2`` where there is none."""
+        name = identifier(hint)
+        if not name or name in self._used:
+            begin = name + "_" if name else otherwise
+            numbers = self._numbers.setdefault(begin, itertools.count(2 if name else 1))
+            name = next(n for i in numbers if (n := f"{begin}{i}") not in self._used)
+        self._used.add(name)
+        return name
+
+    def free(self, name: str) -> None:
+        """Nothing has this name after all."""
+        self._used.discard(name)
+
+
+def hints(program: Program, given: dict[int, str]) -> dict[int, str]:
+    """Names for the slots of a program, where ``given`` are those of what goes in.
+
+    The last result of a line is called what the line assigns it to, and adjoints after what they
+    belong to: ``d_loss``.
+    """
+    adjoints: dict[int, str] = {}
+    names = dict(given)
+    for step, following in itertools.zip_longest(program.steps, program.steps[1:]):
+        ends = following is None or step.where != following.where
+        for slot in step.outputs:
+            of = program.adjoints.get(slot)
+            if of is None:
+                names[slot] = _target(step.where) if ends else ""
+            elif names.get(of):
+                adjoints[slot] = "d_" + names[of]
+    return names | adjoints
+
+
+def _target(where: tuple[str, int]) -> str:
+    """``u`` of ``u = x * x``; '' for anything else."""
+    found = re.match(r"\s*([^\W\d]\w*)\s*(?::[^=]*)?=(?!=)", linecache.getline(*where))
+    return found.group(1) if found else ""
+
+
+def identifier(name: str, otherwise: str = "") -> str:
+    """A name made fit to be an identifier of plain letters, or ``otherwise``."""
+    fit = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")[:40]
+    if fit[:1].isdigit():
+        fit = "_" + fit
+    return fit if fit.isidentifier() else otherwise
+
+
+def common(names: list[str], otherwise: str) -> str:
+    """What the names begin with, or end with: ``v_0, v_1`` have ``v``."""
+    words = [name.split("_") for name in names]
+    begin, end = _shared(words), _shared([w[::-1] for w in words])[::-1]
+    return "_".join(begin or end) or otherwise
+
+
+def _shared(words: list[list[str]]) -> list[str]:
+    """What all the lists begin with."""
+    same = itertools.takewhile(lambda column: len(set(column)) == 1, zip(*words, strict=False))
+    return [column[0] for column in same]
+
+
+def comment(text: str) -> str:
+    """One line of text that cannot leave its comment."""
+    return "".join(c if c.isprintable() else " " for c in text)
