@@ -247,12 +247,13 @@ function render({ model, el }) {
   themes.observe(document.body, { attributes: true });
   let width = 0;
   const sizes = new ResizeObserver(() => {
-    if (root.clientWidth && Math.abs(root.clientWidth - width) > 1) {
-      width = root.clientWidth;
+    const now = root.firstChild.clientWidth; // in its own pixels: the key + makes them larger
+    if (now && Math.abs(now - width) > 1) {
+      width = now;
       made.draw(true);
     }
   });
-  sizes.observe(root);
+  sizes.observe(root.firstChild);
   const heard = { "change:answer": () => made.load?.(model.get("answer")), "change:chosen": () => made.chosen?.() };
   for (const [event, act] of Object.entries(heard)) model.on(event, act);
   return () => {

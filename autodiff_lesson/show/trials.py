@@ -48,7 +48,7 @@ def custom_rule(f: Callable, rule: str | None = None, *, at: Sequence[Any] | Non
         at: points to try the rule at, each with one number per argument.
 
     Returns:
-        A widget. A saved notebook keeps the last rule and its verdict.
+        A widget. A saved notebook keeps the rule it was shown with, and its verdict.
     """
     trial = Trial(f, rule, at)
     return live(trial.explorer(), trial.respond)

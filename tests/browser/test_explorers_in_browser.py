@@ -164,6 +164,20 @@ FAINT = """box => {
 }"""
 
 
+def test_all_is_larger_for_a_projector(show_page):
+    page = show_page(race()._repr_html_()).page
+    box = page.locator("div.box")
+    sides = "el => [el.getBoundingClientRect().left, el.getBoundingClientRect().width]"
+    before = box.locator(".plot text").first.bounding_box()["height"]
+    box.press("+")
+    page.wait_for_timeout(200)
+    assert box.locator(".plot text").first.bounding_box()["height"] > 1.2 * before
+    left, width = box.locator(".land").evaluate(sides)  # the land lies within the plot's frame
+    plot_left, plot_width = box.locator(".plot").first.evaluate(sides)
+    assert plot_left < left and left + width < plot_left + plot_width
+    assert box.evaluate(CLIPPED) == []
+
+
 @pytest.mark.parametrize("width", [1280, 800])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["tangent", "race", "loss_surface", "custom_rule"])
