@@ -12,9 +12,10 @@ import pytest
 import autodiff_lesson as tf
 from autodiff_lesson import show
 from autodiff_lesson.show.drawing import standalone
+from autodiff_lesson.show.frames import BAR
 from autodiff_lesson.show.layout import layered
 from autodiff_lesson.show.numbers import heat_map, in_full, number
-from autodiff_lesson.show.picture import BAR, Picture
+from autodiff_lesson.show.picture import Picture
 from autodiff_lesson.show.stepper import module
 from autodiff_lesson.show.views import curve
 

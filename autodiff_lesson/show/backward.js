@@ -44,6 +44,9 @@ function heatMap([rows, columns, numbers, shades, shape], [width, height], most)
 
 const counted = (records) => `${records.toLocaleString("en")} record${records === 1 ? "" : "s"}`;
 
+// Code that is too long for its line goes on behind a bracket.
+const breakable = (text) => text.split(/(?<=\()/u).flatMap((part, i) => (i ? [make("wbr"), part] : [part]));
+
 const listed = (names) => names.join(", ").replace(/, ([^,]*)$/, " and $1");
 
 // Of a vector in long numbers, the first and the last.
@@ -198,7 +201,7 @@ class Stepper {
         const line = make("div", {
           class: this.onLine.has(key) ? "line live" : "line", style: `--in:${indent}ch`,
           onclick: () => this.toLine(key),
-        }, text.trim() || " ");
+        }, ...breakable(text.trim() || " "));
         this.line.set(key, line);
         this.lines.append(line);
       });

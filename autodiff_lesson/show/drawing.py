@@ -7,8 +7,9 @@ import html
 import re
 from typing import Any
 
+from .frames import BAR, barred
 from .numbers import fitted
-from .picture import BAR, Picture, barred
+from .picture import Picture
 from .views import BETWEEN, CELL, HEAT, LINE, heading, map_size, sign_width
 
 LIGHT = (

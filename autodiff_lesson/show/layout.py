@@ -19,7 +19,7 @@ Stop = Any
 """A box, by its number; or the place of an edge in a layer that it passes: (from, to, layer)."""
 
 GAP_X, GAP_Y = 16, 24
-AIRY = 200
+AIRY = 160
 """Where there are few layers, the gaps between them share this height, up to AIRIEST each."""
 AIRIEST = 40
 LANE = 14

@@ -25,26 +25,22 @@ data is plain lists, dicts and strings, with short keys since a notebook keeps i
 from __future__ import annotations
 
 import bisect
-import inspect
-import linecache
 import re
 from typing import Any
 
 import numpy as np
 
 from .. import nest
-from ..explain import formula, names, why_none
+from ..explain import names
 from ..explain.naming import function_calls, is_number
-from ..lines import display_name, user_frame
-from ..recorder import Record
+from ..lines import user_frame
 from ..tape import GradientTape
 from ..tensor import Tensor
 from .folding import folded
+from .frames import Story
+from .listing import lines_of, source_of
 from .numbers import heat_map, in_full, printable, shortened, span
 from .views import views
-
-BAR = "\ue100", "\ue101"
-"""Around a name: the adjoint of it. Drawn as a bar over the whole name."""
 
 # the sign of an operation between its inputs, and of one that stands before its input
 INFIX = {"multiply": "×", "add": "+", "subtract": "−", "divide": "÷", "matmul": "@", "power": "^"}
@@ -52,11 +48,6 @@ SIGNS = INFIX | {
     "negative": "−", "square": "( )²", "sqrt": "√", "reduce_sum": "Σ", "reduce_mean": "mean",
     "reduce_max": "max", "reduce_min": "min",
 }  # fmt: skip
-ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
-
-MACRON = "\u0304"
-_MARK = [chr(0xE200 + i) for i in range(4096)]
-_PIECES = re.compile(f"[{_MARK[0]}-{_MARK[-1]}]{MACRON}?|[^{_MARK[0]}-{_MARK[-1]}]+")
 
 _GRADIENT = re.compile(r"([\w.]*)\.(gradient|jacobian|batch_jacobian)\(")
 
@@ -94,13 +85,13 @@ class Picture:
         self._heat_of: dict[bytes, int] = {}
         self._names = {**_frame_names(self.sources), **names(tape)}
         self._add_nodes()
-        self.code, places = _code(self.records)
+        self.code, places = lines_of(self.records)
         for op, place in zip(self.ops, places, strict=True):
             op["c"] = place
         self._fold_constants()
         self.lanes = self._lanes()
-        self.frames = self._frames()
-        layers = {id(t): _layer(v) for v in tape.watched_variables() for t in self._read_as(v)}
+        self.frames = Story(self).frames()
+        layers = {id(t): _layer(v) for v in tape.watched_variables() for t in self.read_as(v)}
         named = {k: n for k, n in layers.items() if n}
         whole = folded(self.records, named, unfolded, self._calls())
         parts = {"nodes": self.nodes, "ops": self.ops, "frames": self.frames, "heat": self.heat}
@@ -109,7 +100,7 @@ class Picture:
     # what there is
 
     def _add_nodes(self) -> None:
-        sources = [t for s in self.sources for t in self._read_as(s)]
+        sources = [t for s in self.sources for t in self.read_as(s)]
         watched = {key for w, _ in self.tape._watched.values() for key in self.tape._start(w)[1]}
         for tensor in sources:
             self._node(tensor, "source")
@@ -130,7 +121,7 @@ class Picture:
             if backward := _GRADIENT.search(record.place.text):
                 op["y"] = printable(backward[1]) or "another tape"
             if hasattr(record.op, "grad"):
-                op["s"] = _source(record.op.grad)
+                op["s"] = source_of(record.op.grad)
             self.ops.append(op)
         for t in self.targets:
             self._node(t, "constant")
@@ -156,7 +147,7 @@ class Picture:
         """The number of a tensor's node."""
         return self._index[id(tensor)]
 
-    def _read_as(self, source: Any) -> list[Tensor]:
+    def read_as(self, source: Any) -> list[Tensor]:
         """The tensors under which a source stands on the tape: a variable's values, or itself."""
         if type(source) is Tensor:
             return [source]
@@ -225,107 +216,6 @@ class Picture:
         n = self.nodes[node]
         return n["n"] or str(n["v"])
 
-    # what happens
-
-    def _frames(self) -> list[dict]:
-        frames: list[dict] = [{"t": "start"}]
-        value = {i: n["v"] for i, n in enumerate(self.nodes)}
-        for k, op in enumerate(self.ops):
-            begins = self._begins([value[i] for i in op["i"]], [value[i] for i in op["o"]])
-            frames.append({"t": "run", "o": k} | ({"w": begins} if begins else {}))
-        if not self.targets:
-            return frames
-        adjoint: dict[int, Any] = {}
-        for target, seed in zip(self.targets, self.seeds, strict=True):
-            if seed is not None:
-                node = self.of(target)
-                frame: dict[str, Any] = {"t": "seed", "n": node}
-                if node in adjoint:
-                    frame["z"] = self.value(adjoint[node])
-                    frame["c"] = self.value(seed)
-                    seed = seed + adjoint[node]
-                adjoint[node] = seed
-                frames.append(frame | {"a": self.value(seed)})
-        number_of = {id(r): k for k, r in enumerate(self.records)}
-        shown = {node: self.value(a) for node, a in adjoint.items()}
-        for step in self.steps:
-            for c in step.contributions:
-                frames.append(self._contribution(step, c, number_of[id(step.record)], shown))
-        frames.append(self._end())
-        return frames
-
-    def _contribution(self, step: Any, c: Any, k: int, adjoint: dict[int, Any]) -> dict:
-        record: Record = step.record
-        op, node = self.ops[k], self.of(c.tensor)
-        rule = _rule(step, c.position)
-        called, values = {}, {}
-        for i, n in enumerate(op["i"] + op["o"]):
-            called[_MARK[i]] = self.label(n)
-            values[_MARK[i]] = self.nodes[n]["v"]
-            called[_MARK[i] + MACRON] = barred(self.label(n))
-            values[_MARK[i] + MACRON] = adjoint.get(n, "0")
-        frame = {
-            "t": "add", "o": k, "p": c.position, "n": node,
-            "h": _heading(record, c.position),
-            "r": "".join(called.get(x, x) for x in rule),
-            "q": _with_values(rule, values),
-            "c": self.value(c.value), "a": self.value(c.adjoint),
-        }  # fmt: skip
-        if np.shape(c.local) != np.shape(c.value):
-            frame["l"] = unbroadcast(np.shape(c.local), np.shape(c.value))
-            frame["m"] = self.value(c.local)
-        if node in adjoint:
-            frame["z"] = adjoint[node]
-        came = [values[_MARK[i]] for i in range(len(op["i"]))]
-        came += [adjoint.get(n, "0") for n in op["o"]]
-        why = self._begins(came, [frame["c"]]) or self._why(op, c.position, node, "l" in frame)
-        if why:
-            frame["w"] = why
-        adjoint[node] = frame["a"]
-        return frame
-
-    def _why(self, op: dict, position: int, node: int, summed: bool) -> str:
-        name = self.label(node)
-        times = op["i"].count(node)
-        if times > 1:
-            turn = op["i"][:position].count(node)
-            which = "the first of them" if turn == 0 else "the second" if turn == 1 else "the next"
-            count = "twice" if times == 2 else f"{times} times"
-            return (
-                f"{name} went into this {op['n']} {count}, so it gets {times} contributions. "
-                f"This is {which}."
-            )
-        if summed:
-            return (
-                f"{name} was repeated on the way forward, so what comes back to each copy "
-                "is added up."
-            )
-        return ""
-
-    def _begins(self, came: list, made: list) -> str:
-        """A sentence if something is no number, or too large for one, and nothing was before."""
-        texts = [[v if isinstance(v, str) else self.heat[v][2] for v in vs] for vs in (came, made)]
-        for odd in ("nan", "inf"):
-            if any(odd in t for t in texts[1]) and not any(
-                "nan" in t or "inf" in t for t in texts[0]
-            ):
-                return f"This is where {odd} begins: everything that went in is finite."
-        return ""
-
-    def _end(self) -> dict:
-        rows: list[list] = []
-        for source, gradient in zip(self.sources, self.gradients(), strict=True):
-            node = self.of(self._read_as(source)[0])
-            if gradient is None:
-                self.nodes[node]["w"] = self._why_none(source)
-                rows.append([node, None])
-            else:
-                rows.append([node, self.value(gradient)])
-        return {"t": "end", "e": rows}
-
-    def _why_none(self, source: Any) -> str:
-        return printable(str(why_none(self.tape, self.targets, source)))
-
     # what it says
 
     def gradients(self) -> list:
@@ -337,7 +227,7 @@ class Picture:
         last |= {id(c.tensor): c.adjoint for step in self.steps for c in step.contributions}
         found = []
         for source in self.sources:
-            own = [last[id(t)] for t in self._read_as(source) if id(t) in last]
+            own = [last[id(t)] for t in self.read_as(source) if id(t) in last]
             found.append(sum(own[1:], own[0]) if own else None)
         return found
 
@@ -351,7 +241,7 @@ class Picture:
         }  # fmt: skip
 
     def _names_of(self, sources: list) -> list[str]:
-        return [self.label(self.of(self._read_as(s)[0])) for s in sources]
+        return [self.label(self.of(self.read_as(s)[0])) for s in sources]
 
     @property
     def title(self) -> str:
@@ -369,51 +259,6 @@ class Picture:
         for name, gradient in zip(self._names_of(self.sources), self.gradients(), strict=True):
             facts.append(f"d{target}/d{name} = {_plain(gradient)}")
         return ", ".join(facts)
-
-
-def barred(name: str) -> str:
-    """The adjoint of what is called ``name``."""
-    return f"{BAR[0]}{name}{BAR[1]}"
-
-
-def unbroadcast(wide: tuple, narrow: tuple) -> str:
-    """What un-broadcasting did, in words.
-
-    >>> unbroadcast((64, 16), (16,))
-    'summed over axis 0: (64, 16) → (16,)'
-    """
-    extra = len(wide) - len(narrow)
-    inner = [i for i in range(extra, len(wide)) if narrow[i - extra] == 1 and wide[i] != 1]
-    axes = [*range(extra), *inner]
-    named = "axis" if len(axes) == 1 else "axes"
-    return f"summed over {named} {', '.join(map(str, axes))}: {wide} → {narrow}"
-
-
-def _rule(step: Any, position: int) -> list[str]:
-    """The rule of one input as pieces of text, with a mark for each tensor of the record.
-
-    A mark is a character for private use, so that names and numbers can be put in its place; with
-    a macron behind it, it is the adjoint.
-    """
-    tensors = (*step.record.inputs, *step.record.outputs)
-    marks = {id(t): _MARK[i] for i, t in reversed(list(enumerate(tensors)))}
-    text = formula(step, position, marks).text
-    _, equals, rule = text.partition(" = ")
-    return _PIECES.findall(rule if equals else text)
-
-
-def _with_values(rule: list[str], values: dict[str, Any]) -> list:
-    """A rule with values in place of the names: texts and heat maps, in order."""
-    made: list = [""]
-    for part in rule:
-        piece = values.get(part, part)
-        if not isinstance(piece, str) or not isinstance(made[-1], str):
-            made.append(piece)
-        elif part in values and piece.startswith("−") and made[-1]:
-            made[-1] += f"({piece})"
-        else:
-            made[-1] += piece
-    return [m for m in made if m != ""]
 
 
 def _frame_names(sources: list) -> dict[int, str]:
@@ -436,62 +281,6 @@ def _seeds(targets: list[Tensor], given: Any) -> list:
         else np.asarray(getattr(g, "_value", g), t._value.dtype)
         for t, g in zip(targets, flat, strict=True)
     ]  # fmt: skip
-
-
-def _heading(record: Record, position: int) -> str:
-    name = printable(record.op.name)
-    if len(record.inputs) == 1:
-        return name
-    which = ORDINALS[position] if position < len(ORDINALS) else f"{position + 1}th"
-    return f"{name}, {which} input"
-
-
-def _source(function: Any) -> dict | None:
-    """The lines of a user's function, without their indentation."""
-    try:
-        lines, first = inspect.getsourcelines(function)
-    except (OSError, TypeError):
-        return None
-    text = inspect.cleandoc("\n" + "".join(lines)).split("\n")[:12]
-    return {"l": first, "t": [printable(line.expandtabs(4)) for line in text]}
-
-
-def _code(records: list[Record]) -> tuple[list[dict], list[list[int]]]:
-    """The user's lines from the first to the last that recorded something, for each function."""
-    places = [r.place for r in records]
-    spans: dict[tuple, list[int]] = {}
-    for p in places:
-        span = spans.setdefault((p.filename, p.function), [p.line, p.line])
-        span[0], span[1] = min(span[0], p.line), max(span[1], p.line)
-    blocks: list[dict] = []
-    number_of: dict[tuple, tuple[int, int]] = {}
-    for (filename, function), (first, last) in spans.items():
-        first = _beginning(filename, first, function)
-        lines = [linecache.getline(filename, n).rstrip() for n in range(first, last + 1)]
-        number_of[filename, function] = (len(blocks), first)
-        lines = [printable(line.expandtabs(4))[:300] for line in lines]
-        blocks.append({"f": display_name(filename), "l": first, "t": _dedented(lines)})
-    found = [(number_of[p.filename, p.function], p.line) for p in places]
-    return blocks, [[block, line - first] for (block, first), line in found]
-
-
-def _beginning(filename: str, line: int, function: str) -> int:
-    """A few lines more: up to the `def` above, no further than the last empty line."""
-    first = line
-    for n in range(line - 1, max(0, line - 8), -1):
-        text = linecache.getline(filename, n).strip()
-        if not text:
-            break
-        first = n
-        if text.startswith(("def ", "class ")):
-            break
-    return first
-
-
-def _dedented(lines: list[str]) -> list[str]:
-    indents = [len(line) - len(line.lstrip()) for line in lines if line.strip()]
-    cut = min(indents, default=0)
-    return [line[cut:] for line in lines]
 
 
 def _layer(variable: Any) -> str:

@@ -36,7 +36,7 @@ def backward(
     <BackwardPass: 1 record, dy/dx = 6.0>
 
     Args:
-        tape: a GradientTape that recorded how the target was made.
+        tape: a GradientTape that recorded how the target was made, in up to 20,000 records.
         target: a tensor, or a nest of them, as for `GradientTape.gradient`.
         sources: tensors or variables, or a nest of them.
         output_gradients: what to start with in place of ones.
