@@ -75,7 +75,7 @@ class BackwardPass:
 
 def module() -> str:
     """The text of the stepper's ES module, with its style sheet inside."""
-    return module_of("backward.js", "backward.css")
+    return module_of("graph.js", "words.js", "backward.js", "backward.css")
 
 
 @functools.cache
