@@ -68,13 +68,17 @@ class Backward:
 
     def __init__(self, records: list[Record], starts: Sequence[tuple[int, tuple[int, ...]]]):
         """``starts``: per source, the number of records when it was watched, and its ids."""
-        self.kept = [ids for _, ids in starts]
-        self._kept = {key for ids in self.kept for key in ids}
+        self.kept: list[tuple[int, ...]] = []
+        self._kept: set[int] = set()
+        for _, ids in starts:
+            self.kept.append(ids)
+            self._kept.update(ids)
         self.reached: set[int] = set()
         self.records: list[Record] = []
         swept = 0
         for begin, ids in sorted(starts):
-            self._sweep(records[swept:begin])
+            if self.reached:
+                self._sweep(records[swept:begin])
             self.reached.update(ids)
             swept = begin
         self._sweep(records[swept:])
@@ -82,8 +86,6 @@ class Backward:
     def _sweep(self, records: list[Record]) -> None:
         """Forward once: what is made of something reached is reached too."""
         reached, live = self.reached, self.records
-        if not reached:
-            return
         for record in records:
             for tensor in record.inputs:
                 if id(tensor) in reached:

@@ -169,7 +169,7 @@ class _Reader(Recorder):
     def __init__(self) -> None:
         self._read: dict[int, tuple] = {}
 
-    def append(self, record: Record) -> None:  # type: ignore[override]
+    def append(self, record: Record) -> None:
         """Nothing."""
 
     def read(self, variable: Any, tensor: Tensor) -> None:
