@@ -7,10 +7,10 @@ import html
 import re
 from typing import Any
 
+from .boxes import BETWEEN, CELL, HEAT, LINE, counted, heading, map_size, sign_width
 from .frames import BAR, barred
 from .numbers import fitted
 from .picture import Picture
-from .views import BETWEEN, CELL, HEAT, LINE, heading, map_size, sign_width
 
 LIGHT = (
     "--bg:#fff;--fg:#1f2430;--dim:#59616f;--line:#c3c9d4;--fwd:#2563a8;--fwd-bg:#e8f1fb;"
@@ -31,7 +31,7 @@ STYLE = (
     ".pos,.neg{shape-rendering:crispEdges}.frame{fill:none;stroke:var(--line)}.a.frame{stroke:var(--bwd)}.chip{fill:var(--bwd-bg);stroke:var(--bwd)}"
 )
 PAD = 10
-UNFOLDED = 120  # records; a longer recording is drawn folded
+UNFOLDED = 60  # records; a longer recording is drawn folded
 MIDDLE = ' text-anchor="middle"'
 
 
@@ -118,10 +118,11 @@ def drawn(picture: Picture, head: str = "", heat: bool = True) -> str:
         if frame["t"] == "add":
             played[frame["o"], frame["p"]] = frame
     parts, chips = [], []
-    for op, position, path, *_ in view["edges"]:
-        back = played.get((op, position))
+    for edge in view["edges"]:
+        op, position, path, *_ = edge
+        back = played.get((op, position)) or (op < 0 and _came_back(picture, view, edge, played))
         parts.append(f'<path class="e{" back" if back else ""}" d="{path}"/>')
-        if back and "l" in back:
+        if isinstance(back, dict) and "l" in back:
             chips.append(_chip(back["l"], path))
     pen = _Pen(picture, given, heat)
     parts += [pen.item(*item) for item in view["items"]]
@@ -129,6 +130,28 @@ def drawn(picture: Picture, head: str = "", heat: bool = True) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" '
         f'viewBox="{-PAD} {-PAD} {w} {h}">{head}{"".join(parts + chips)}</svg>'
     )
+
+
+def _came_back(picture: Picture, view: dict, edge: list, played: dict) -> bool:
+    """Whether something flowed back along an edge from or to a group."""
+    start, end = view["items"][edge[1]], _ops(picture, view["items"][edge[3]])
+    made = _ops(picture, start)
+    for k, position in played:
+        node = picture.ops[k]["i"][position]
+        inside = node == start[1] if start[0] == "n" else picture.nodes[node]["b"] in made
+        if inside and k in end:
+            return True
+    return False
+
+
+def _ops(picture: Picture, item: list) -> range:
+    """The ops that an item shows."""
+    kind, i = item[:2]
+    if kind == "g" or len(item) > 6:
+        group = picture.groups[i if kind == "g" else item[6]]
+        return range(group["a"], group["b"])
+    op = i if kind == "o" else picture.nodes[i]["b"]
+    return range(op, op + 1)
 
 
 class _Pen:
@@ -143,9 +166,7 @@ class _Pen:
             return f'<g transform="translate({x} {y})">{_sign(sign, w / 2, 14)}</g>'
         if kind == "g":
             group = self.picture.groups[i]
-            inner = _text(group["n"], 14, 24) + _text(
-                f"{group['b'] - group['a']:,} records", 14, 47, "d"
-            )
+            inner = _text(group["n"], 14, 24) + _text(counted(group["b"] - group["a"]), 14, 47, "d")
             cls = "constant"
         else:
             inner, cls = self._node(i, w, call), self.picture.nodes[i]["k"]

@@ -36,6 +36,7 @@ from ..explain.naming import function_calls, is_number
 from ..lines import user_frame
 from ..tape import GradientTape
 from ..tensor import Tensor
+from .boxes import counted
 from .folding import folded
 from .frames import Story
 from .listing import lines_of, source_of
@@ -247,13 +248,13 @@ class Picture:
     def title(self) -> str:
         """What is shown, in a line."""
         if not self.targets:
-            return f"{_count(len(self.records))} on the tape"
+            return f"{counted(len(self.records))} on the tape"
         targets = _listed([self.label(self.of(t)) for t in self.targets])
         return f"Backward pass of {targets} with respect to {_listed(self._names_of(self.sources))}"
 
     def summary(self) -> str:
         """How many records, and the gradients: what can be checked in a line of text."""
-        facts = [_count(len(self.records))]
+        facts = [counted(len(self.records))]
         target = "+".join(self.label(self.of(t)) for t in self.targets)
         target = target if len(self.targets) < 2 else f"({target})"
         for name, gradient in zip(self._names_of(self.sources), self.gradients(), strict=True):
@@ -286,10 +287,6 @@ def _seeds(targets: list[Tensor], given: Any) -> list:
 def _layer(variable: Any) -> str:
     """The layer that a variable's name speaks of: 'dense_1' of 'dense_1/kernel:0'."""
     return variable.name.rpartition("/")[0]
-
-
-def _count(records: int) -> str:
-    return f"{records:,} record{'s' * (records != 1)}"
 
 
 def _listed(names: list[str]) -> str:

@@ -13,16 +13,11 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from .boxes import ONE_LINE, group_size, node_size, sign_width
 from .folding import Piece
 from .layout import Layout, layered
 from .numbers import fitted
 
-CHARACTER = 8.5  # width of one, of the monospaced 14 px text in a box
-LINE = 23
-HEAT = 64, 44  # a heat map in a box is at most this large
-CELL = 15  # one of its cells
-BETWEEN = 10  # the heat maps of a value and of its adjoint
-ONE_LINE = 20  # characters; if "name = value" is longer, the name gets a line of its own
 IN_PLACE = 40  # boxes: a part opens among the others if no more than so many are seen then
 WIDELY = 3  # groups; what more than so many use is drawn without its edges to them
 SIGN = 32  # what the sign of the operation takes above its box
@@ -34,9 +29,9 @@ def views(data: dict, whole: Piece) -> tuple[list[dict], list[dict]]:
 
     ``data`` holds the nodes, ops, frames and heat maps of a picture.
     """
-    groups: list[dict] = []
     made: list[dict] = []
     maker = _Maker(**data)
+    groups = maker.groups
 
     def add(piece: Piece, above: int) -> int:
         number = len(made)
@@ -47,14 +42,14 @@ def views(data: dict, whole: Piece) -> tuple[list[dict], list[dict]]:
             groups.append({"n": name, "a": part.start, "b": part.end, "u": number})
             if part.call:
                 groups[-1]["c"] = 1
-        made.append(maker.view(piece, numbers, groups))
+        made.append(maker.view(piece, numbers))
         for g, part in zip(numbers, piece.parts, strict=True):
             if part.parts or piece.size - 1 + part.size > IN_PLACE:
                 groups[g]["v"] = add(part, number)
             else:
                 groups[g]["v"] = len(made)
                 others = [n for n in numbers if n != g]
-                made.append(maker.view(piece, others, groups) | {"g": g})
+                made.append(maker.view(piece, others) | {"g": g})
         return number
 
     add(whole, 0)
@@ -64,6 +59,7 @@ def views(data: dict, whole: Piece) -> tuple[list[dict], list[dict]]:
 class _Maker:
     def __init__(self, nodes: list[dict], ops: list[dict], frames: list[dict], heat: list[list]):
         self.nodes, self.ops, self.heat = nodes, ops, heat
+        self.groups: list[dict] = []
         self.used: list[list[int]] = [[] for _ in nodes]
         for k, op in enumerate(ops):
             for i in op["i"]:
@@ -79,15 +75,16 @@ class _Maker:
                 if node["n"] and length > ONE_LINE:
                     node["l"] = 1
 
-    def view(self, piece: Piece, numbers: list[int], groups: list[dict]) -> dict:
-        """The picture of one piece, its parts folded."""
+    def view(self, piece: Piece, numbers: list[int]) -> dict:
+        """The picture of one piece, the groups of these numbers folded."""
         items: dict[Item, int] = {}
         owner: dict[int, Item] = {}  # the item that shows an op
         calls: dict[Item, int] = {}  # the group that stands on a box as its sign
         for g in numbers:
-            a, b = groups[g]["a"], groups[g]["b"]
+            group = self.groups[g]
+            a, b = group["a"], group["b"]
             item: Item = ("g", g)
-            if "c" in groups[g] and len(results := self._results(a, b)) == 1:
+            if "c" in group and len(results := self._results(a, b)) == 1:
                 item = ("n", results[0])
                 calls[item] = g
             owner.update(dict.fromkeys(range(a, b), item))
@@ -115,7 +112,7 @@ class _Maker:
                 for j, out in enumerate(op["o"]):
                     items.setdefault(("n", out), len(items))
                     edges.append((end, ("n", out), k, -1 - j))
-        return self._placed(items, _once(edges), groups, piece, calls)
+        return self._placed(items, _once(edges), piece, calls)
 
     def _results(self, a: int, b: int) -> list[int]:
         """The nodes made by some ops that others use, or that are targets."""
@@ -145,14 +142,9 @@ class _Maker:
         return found
 
     def _placed(
-        self,
-        items: dict[Item, int],
-        edges: list[tuple],
-        groups: list[dict],
-        piece: Piece,
-        calls: dict[Item, int],
+        self, items: dict[Item, int], edges: list[tuple], piece: Piece, calls: dict[Item, int]
     ) -> dict:
-        sizes = [self._size(item, groups, calls) for item in items]
+        sizes = [self._size(item, calls) for item in items]
         signs = [item in calls or self._has_sign(item, piece) for item in items]
         full = [(w, h + SIGN * s) for (w, h), s in zip(sizes, signs, strict=True)]
         pairs = [(items[a], items[b]) for a, b, _, _ in edges]
@@ -177,36 +169,19 @@ class _Maker:
         made = self.nodes[item[1]]["b"]
         return piece.start <= made < piece.end and len(self.ops[made]["o"]) == 1
 
-    def _size(self, item: Item, groups: list[dict], calls: dict) -> tuple[float, float]:
+    def _size(self, item: Item, calls: dict) -> tuple[float, float]:
         kind, i = item
         if kind == "g":
-            group = groups[i]
-            text = max(len(group["n"]), len(_records(group)))
-            return text * CHARACTER + 48, 2 * LINE + 16
+            return group_size(self.groups[i])
         if kind == "o":
             return sign_width(self.ops[i]["g"]), 28
         node = self.nodes[i]
-        w, h = self._box(node, self.longest[i])
+        w, h = node_size(node, self.longest[i], self.heat)
         if item in calls:
-            return max(w, sign_width(groups[calls[item]]["n"], folded=True)), h
-        return (max(w, sign_width(self.ops[node["b"]]["g"])) if node["b"] >= 0 else w), h
-
-    def _box(self, node: dict, adjoint: int) -> tuple[float, float]:
-        """Width and height; ``adjoint`` is the length of the longest text of its adjoint."""
-        name, v = node["n"], node["v"]
-        if not isinstance(v, str):
-            wide, high = map_size(self.heat[v])
-            second = max(wide, adjoint * CHARACTER) + BETWEEN if adjoint else 0
-            text = len(heading(node)) * CHARACTER
-            return max(text, wide + second) + 24, LINE + max(high, CELL) + 18
-        v = fitted(v)
-        if "l" in node:
-            length, lines = max(len(name), len(v), adjoint), 2 + (adjoint > 0)
-        else:
-            first = len(name) + 3 if name else 0
-            length, lines = first + max(len(v), adjoint), 1 + (adjoint > 0)
-        width = -(-length // 2) * 2 * CHARACTER + 24  # in steps: turns of a loop look alike
-        return max(width, 56), LINE * lines + 12
+            w = max(w, sign_width(self.groups[calls[item]]["n"], folded=True))
+        elif node["b"] >= 0:
+            w = max(w, sign_width(self.ops[node["b"]]["g"]))
+        return w, h
 
     def _path(
         self, boxes: list, signs: list, pair: tuple, op: int, position: int, layout: Layout
@@ -233,28 +208,6 @@ class _Maker:
             (end, yb - SIGN + 5 if signs[b] else yb),
         ]
         return curve(points)
-
-
-def heading(node: dict) -> str:
-    """What stands above a heat map: the name, and the shape where there is room."""
-    named = f"{node['n']} {node['s'].partition(' ')[2]}"
-    return named if len(named) <= ONE_LINE else node["n"]
-
-
-def map_size(heat: list) -> tuple[float, float]:
-    """Width and height of a heat map in a box."""
-    rows, columns, *_ = heat
-    return columns * min(HEAT[0] / columns, CELL), rows * min(HEAT[1] / rows, CELL)
-
-
-def sign_width(sign: str, folded: bool = False) -> float:
-    """The width of an operation's sign; of a folded call's, which has a plus."""
-    return max(28.0, len(sign) * CHARACTER + 18) + 18 * folded
-
-
-def _records(group: dict) -> str:
-    count = group["b"] - group["a"]
-    return f"{count:,} record{'s' * (count != 1)}"
 
 
 def curve(points: list[tuple[float, float]]) -> str:
