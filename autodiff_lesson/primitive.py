@@ -205,7 +205,13 @@ class Primitive:
         return tuple(found)
 
     def _pair(self, x: Any, y: Any) -> tuple[Tensor, Tensor]:
-        """The same for two inputs of one dtype; a variable or a number is the commonest."""
+        """The same for two inputs of one dtype; a number or a variable is the commonest."""
+        if type(y) is float and type(x) is Tensor:
+            if (number := x._value.dtype.type) in _FLOATS:
+                return x, Tensor(number(y))
+        elif type(x) is float and type(y) is Tensor:
+            if (number := y._value.dtype.type) in _FLOATS:
+                return Tensor(number(x)), y
         x, y = tensor_of(x), tensor_of(y)
         if type(x) is Tensor:
             if type(y) is not Tensor:
@@ -245,6 +251,7 @@ class Primitive:
 
 
 _PLAIN = {Tensor, int, float, bool, np.ndarray, np.float32, np.float64}
+_FLOATS = {np.float32, np.float64}
 
 
 def tensor_of(x: Any) -> Any:
