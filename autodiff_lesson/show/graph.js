@@ -330,7 +330,7 @@ class Graph {
     const width = text.length * 8.5 + 14;
     const left = sign && edge.getPointAtLength(length).x < sign.x + sign.w / 2 - 1;
     const room = PAD - width / 2 + Math.max(0, (this.canvas.clientWidth - this.canvas.firstChild.clientWidth) / 2 - 4);
-    const at = Math.max(-room, Math.min(this.data.views[this.view].w + room, x + (left ? -1 : 1) * (width / 2 + 9)));
+    const at = Math.max(-room, Math.min(this.data.views[this.view].w + room, x + (left ? -1 : 1) * (width / 2 + 13)));
     this.chip.append(make("svg:rect", { x: at - width / 2, y: y - 12, width, height: 24, rx: 12 }),
       make("svg:text", { x: at, y: y + 5, "text-anchor": "middle" }, text));
   }

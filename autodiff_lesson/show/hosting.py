@@ -55,6 +55,9 @@ def module_of(*names: str, style: str = "") -> str:
     """The text of an ES module: scripts of this folder, with what all share, and style sheets."""
     texts = {name: (_HERE / name).read_text(encoding="utf-8") for name in ("hosts.js", *names)}
     script = "\n".join(text for name, text in texts.items() if name.endswith(".js"))
+    # each saved notebook holds it: a sixth is indentation and comments, which nobody reads there
+    lines = (line.strip() for line in script.splitlines())
+    script = "\n".join(line for line in lines if line and not line.startswith("//"))
     style = "".join(text for name, text in texts.items() if name.endswith(".css")) + style
     return script.replace('"/* style */"', json.dumps(style, ensure_ascii=False))
 
