@@ -199,8 +199,8 @@ def same(given, kind, make) -> None:
 def using_memory_again():
     """Let what is done for large arrays and long programs only be done for all: memory is used
     again, names too, and every update that can be done for several variables at once is."""
-    at_once = patch.multiple(flat, SAVED=0, LARGE=1)
-    with patch.object(memory, "SMALL", 1), at_once, patch.object(writing, "LONG", 1):
+    long = patch.multiple(writing, LONG=1, LARGE=1)
+    with patch.object(memory, "SMALL", 1), patch.object(flat, "SAVED", 0), long:
         yield
 
 

@@ -2,8 +2,9 @@
 
 An optimizer does the same few things to each variable and what it remembers of it. NumPy needs
 about as long for ten numbers as for some hundred, so these lines are written once, for arrays that
-hold all of them. Only operations that IEEE 754 rounds exactly are: they give the same bits
-wherever in an array a number stands.
+hold all of them. Large variables gain nothing by it and stay by themselves: whoever holds the value
+of one variable holds the array of all. Only operations that IEEE 754 rounds exactly are taken: they
+give the same bits wherever in an array a number stands.
 """
 
 from __future__ import annotations
@@ -52,11 +53,10 @@ def fuse(lines: list[Line], returned: list[Value], assigned: list[Value]) -> lis
         alike[key].append((lane, values))
     found = []
     for lanes in alike.values():
-        (first, values), size = lanes[0], sum(column[0].size for _, column in lanes)
+        first, values = lanes[0]
         saved = (len(lanes) - 1) * len(first)
-        assigns = {counts[id(value)] for value in values}
-        if assigns == {0, 1} and (saved >= SAVED or size * values[0].dtype.itemsize >= LARGE):
-            found.append(_fused(lanes, size))
+        if len(lanes) > 1 and saved >= SAVED and {counts[id(value)] for value in values} == {0, 1}:
+            found.append(_fused(lanes))
     return found
 
 
@@ -76,6 +76,7 @@ def _number_by_number(line: Line) -> bool:
         type(line.function) is np.ufunc
         and line.function in _EXACT
         and line.results[0].ndim > 0
+        and line.results[0].array.nbytes < LARGE
         and all(v.shape == line.results[0].shape for v in line.arrays)
         and all(v.array.flags.c_contiguous for v in (*line.arrays, *line.results))
     )
@@ -129,8 +130,9 @@ def _bits(scalar: Any) -> tuple:
     return type(scalar), array.dtype, array.tobytes()
 
 
-def _fused(lanes: list, size: int) -> Fused:
+def _fused(lanes: list) -> Fused:
     (first, values), lines = lanes[0], []
+    size = sum(column[0].size for _, column in lanes)
     flat = {
         id(v): Value(
             np.empty(size, v.dtype), v.lines, "variable" if v.origin == "variable" else "line"
@@ -139,20 +141,18 @@ def _fused(lanes: list, size: int) -> Fused:
     }
     for line in first:
         args = tuple(flat.get(id(a), a) for a in line.args)
-        made = Line(line.function, args, {}, (flat[id(line.results[0])],))
-        made.step = line.step
-        lines.append(made)
+        lines.append(Line(line.function, args, {}, (flat[id(line.results[0])],), step=line.step))
     columns = zip(flat.values(), zip(*(column for _, column in lanes), strict=True), strict=True)
     old = [line for lane, _ in lanes for line in lane]
     return Fused(lines, old, [(value, list(column)) for value, column in columns])
 
 
 class Block:
-    """A flat array with a tensor for each of the variables that lie in it."""
+    """An array with a tensor for each of the variables that lie in it."""
 
     def __init__(self, shapes: list[tuple], dtype: Any):
-        self.array = np.zeros(sum(map(math.prod, shapes)), dtype)
-        self.tensors = [Tensor(part) for part in parts_of(self.array, shapes)]
+        self.array = np.empty(shapes[0] if len(shapes) == 1 else _size(shapes), dtype)
+        self.tensors = [Tensor(part) for part in parts_of(self.array.reshape(-1), shapes)]
         self._held = [self.array, *self.tensors, *[t._value for t in self.tensors]]
         self._alone = self._holders()
 
@@ -199,6 +199,10 @@ class Flat:
         before, self._now = self._now, block
         if before is not None:
             self._spare = [before]
+
+
+def _size(shapes: Iterable[tuple]) -> int:
+    return sum(map(math.prod, shapes))
 
 
 def parts_of(array: Any, shapes: Iterable[tuple]) -> list:

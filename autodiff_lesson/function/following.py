@@ -144,7 +144,10 @@ class Line:
 
     __slots__ = ("args", "arrays", "function", "kwargs", "results", "several", "step", "values")
 
-    def __init__(self, function: Any, args: tuple, kwargs: dict, results: tuple[Value, ...]):
+    def __init__(
+        self, function: Any, args: tuple, kwargs: dict, results: tuple, several: bool = False,
+        step: Any = None,
+    ):  # fmt: skip
         self.function = function
         self.args = args
         self.kwargs = kwargs
@@ -156,8 +159,8 @@ class Line:
             elif isinstance(arg, (list, tuple)):
                 self.values += [x for x in arg if type(x) is Value]
         self.arrays = [value for value in self.values if value.array.ndim]
-        self.step: Any = None
-        self.several = False
+        self.several = several
+        self.step = step
 
 
 class Lines(list):
@@ -235,8 +238,7 @@ def _whole(lines: Lines, op: Primitive, args: tuple, attributes: dict, outputs: 
     which results are views of which values."""
     made = op.forward(*_arrays(args), **attributes) if args else outputs[0]
     results = tuple(Value(part, lines) for part in (made if type(made) is tuple else (made,)))
-    lines.append(Line(op, args, attributes, results))
-    lines[-1].several = type(made) is tuple
+    lines.append(Line(op, args, attributes, results, type(made) is tuple))
     return results
 
 

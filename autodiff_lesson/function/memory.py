@@ -25,7 +25,7 @@ class Plan:
         arrays: name -> an array of the layout, for each that is used again at each call.
         fixed: ids of lines that are not played at each call: views of such arrays, made once
             together with them, and moves into a flat array of what is written there anyway.
-        views: the lines among them that make views.
+        views: the lines that make those views.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Plan:
         lines: list[Line],
         given_out: list[Value],
         rooms: list[tuple[Value, str]],
-        gathered: list[Value],
+        parts: list[Line],
         name: Any,
     ):
         self._lines = lines
@@ -41,7 +41,7 @@ class Plan:
         self.out = {id(value): name for value, name in rooms}
         self.arrays: dict[str, np.ndarray] = {}
         self.fixed: set[int] = set()
-        self.views: list[Line] = []
+        self.views = list(parts)
         self._stay: set[int] = set()  # ids of those views
         self._roots: dict[int, Any] = {}  # keeps the ids below from being given to others
         self._last = self._last_uses(given_out)
@@ -50,12 +50,15 @@ class Plan:
         self._until: dict[str, float] = {}
         written = {id(line.results[0]): n for n, line in enumerate(lines) if line.results}
         for value, room in rooms:
-            self._until[room] = written[id(value)]
+            number = written[id(value)]
+            over = isinstance(lines[number].function, np.ufunc)  # may write over what it reads
+            self._until[room] = number if over else number - 1
             self._free.setdefault(_layout(value.array), []).append(room)
         self._held: dict[int, str] = {}  # memory -> the name of the array that stands for it now
-        for value in gathered:
-            self._held[self._memory(value)] = value.name
-            self.arrays[value.name] = value.array
+        for line in parts:
+            (flat,) = line.values
+            self._held[self._memory(flat)] = flat.name
+            self.arrays[flat.name] = flat.array
         self._give_parts()
         self._give_arrays()
 

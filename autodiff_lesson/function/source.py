@@ -18,7 +18,7 @@ from ..primitive import Primitive
 from ..printing import show_line
 from .flat import Fused, fuse, parts_of
 from .following import Line, Lines, Value, follow
-from .memory import LARGE, Plan, order_of
+from .memory import LARGE, Plan, order_of, takes_out
 from .names import Names, comment, common, hints, identifier
 from .program import Program, Step
 from .tracing import ASSIGN, BEGIN, END, GUARD, READ
@@ -44,7 +44,8 @@ class Writer:
         namespace: what the names in it mean.
         steps_at: line number -> the step that it belongs to.
         reads: the variables whose values are handed in, each by itself.
-        sources, targets: those whose values are handed in, and come out, in one flat array.
+        sources, targets: those whose values are handed in, and come out, in one flat array;
+            and large ones, whose new values are written into an array that is handed in.
         assigned: those that get a value which is returned by itself.
     """
 
@@ -65,7 +66,9 @@ class Writer:
         self._called = called
         self.sources: list[tuple[Value, list]] = []
         self.targets: list[tuple[Value, list]] = []
-        self._gathered: list[tuple[Value, list[Value]]] = []
+        self._parts: list[Line] = []  # the views of flat arrays that are written one by one
+        self.assigned: list = []
+        self.results: list[Value] = []
         self._lay_out(names)
         self._follow()
         self._fuse()
@@ -151,10 +154,17 @@ class Writer:
         of.update((id(self._values[slot]), v) for v, slot in self._program.variables)
         for fused in fuse(self.lines, returned, [value for _, value in given]):
             self._take_place(fused, of, set(map(id, returned)))
+        large = {id(line.results[0]) for line in self.lines if takes_out(line, LARGE)}
         at_once = {id(v) for _, variables in self.targets for v in variables}
         alone = [(variable, value) for variable, value in given if id(variable) not in at_once]
-        self.assigned = [variable for variable, _ in alone]
-        self.results = [*returned, *(value for _, value in alone)]
+        self.results = list(returned)
+        for variable, value in alone:
+            if id(value) in large:
+                large.remove(id(value))
+                self.targets.append((value, [variable]))
+            else:
+                self.assigned.append(variable)
+                self.results.append(value)
         used = {id(value) for line in self.lines for value in line.values}
         used.update(map(id, self.results))
         slots = {id(v): slot for v, slot in self._program.variables}
@@ -181,11 +191,9 @@ class Writer:
                     flat.hint = "new_" + flat.hint
                     self.targets.append((flat, variables))
                     if not returned.isdisjoint(map(id, column)):
-                        after.append(Line(parts_of, (flat, _shapes(column)), {}, tuple(column)))
+                        after.append(_taken_apart(flat, column, step))
                 else:
                     self.sources.append((flat, variables))
-        for line in after:
-            line.step, line.several = step, True
         self.lines += fused.lines + after
 
     def _put_together(self, flat: Value, column: list[Value], step: Step) -> list[Line]:
@@ -196,18 +204,15 @@ class Writer:
         parts = [Value(value.array, value.lines, "part") for value in column]
         for part in parts:
             part.name = self._names.new("", "part")
-        self._gathered.append((flat, parts))
-        lines = [Line("put", pair, {}, ()) for pair in zip(parts, column, strict=True)]
-        for line in lines:
-            line.step = step
-        return lines
+        self._parts.append(_taken_apart(flat, parts, step))
+        pairs = zip(parts, column, strict=True)
+        return [Line("put", pair, {}, (), step=step) for pair in pairs]
 
     # ---------------------------------------------------------------- from lines to text
     def _write(self, heading: str) -> str:
         rooms = [(flat, self._names.new("", "room")) for flat, _ in self.targets]
-        gathered = [flat for flat, _ in self._gathered]
         given_out = [*self.results, *(flat for flat, _ in rooms)]
-        plan = self.plan = Plan(self.lines, given_out, rooms, gathered, self._names.new)
+        plan = self.plan = Plan(self.lines, given_out, rooms, self._parts, self._names.new)
         body: list[str] = []
         places: list[tuple[int, Step]] = []
         section, where = "", ("", 0)
@@ -256,7 +261,8 @@ class Writer:
         So large arrays are freed. And in a program too long to be read, all names are used again:
         memory that is used again is faster than new memory.
         """
-        kept = {id(v) for v in (*self.results, *(view.results[0] for view in self.plan.views))}
+        views = [value for view in self.plan.views for value in view.results]
+        kept = set(map(id, [*self.results, *views]))
         long = len(self.lines) >= LONG
         ending: dict[int, list[Value]] = {}
         for number in range(len(self.lines) - 1, -1, -1):
@@ -281,10 +287,6 @@ class Writer:
         lines = ["", "def memory():"]
         for name, array in plan.arrays.items():
             lines.append(f"    {name} = {self._empty(array)}")
-        for flat, parts in self._gathered:
-            call = Line(parts_of, (flat, _shapes(parts)), {}, tuple(parts))
-            call.several = True
-            lines.append(f"    {self._statement(call)}")
         for line in plan.views:
             (source,) = line.values
             source.name, before = plan.out.get(id(source), source.name), source.name
@@ -301,9 +303,7 @@ class Writer:
         return text if order == sorted(order) else f"{text}.transpose({back})"
 
     def _kept(self, plan: Plan) -> str:
-        names = [*plan.arrays, *(line.results[0].name for line in plan.views)]
-        for _, parts in self._gathered:
-            names += [part.name for part in parts]
+        names = [*plan.arrays, *(value.name for line in plan.views for value in line.results)]
         return ", ".join(names) + ("," if len(names) == 1 else "")
 
     def _statement(self, line: Line) -> str:
@@ -426,8 +426,10 @@ class Writer:
         ]
 
 
-def _shapes(values: list[Value]) -> tuple:
-    return tuple(value.shape for value in values)
+def _taken_apart(flat: Value, parts: list[Value], step: Step) -> Line:
+    """The line that makes views of a flat array."""
+    shapes = tuple(part.shape for part in parts)
+    return Line(parts_of, (flat, shapes), {}, tuple(parts), several=True, step=step)
 
 
 def _ndim(a: Any) -> int:
