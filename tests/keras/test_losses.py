@@ -192,6 +192,8 @@ def test_weights_of_zero_and_of_each_number():
          ValueError, "sparse_categorical_crossentropy.*to_categorical"),
         (lambda: losses.BinaryCrossentropy()([[-1.0], [1.0]], np.ones((2, 1))),
          tf.errors.InvalidArgumentError, "between 0 and 1"),
+        (lambda: losses.BinaryCrossentropy()([[2.0], [1.0]], np.ones((2, 1))),
+         tf.errors.InvalidArgumentError, "between 0 and 1"),
         (lambda: losses.BinaryCrossentropy()(np.ones((2, 3)), np.ones((2, 1))),
          ValueError, r"\(2, 3\), y_pred \(2, 1\)"),
         (lambda: losses.MeanSquaredError()(np.ones((2, 3)), np.ones((2, 4))),
@@ -255,3 +257,10 @@ def test_same_as_keras(case, weights):
             np.array(other(true, pred, sample_weight=weights)),
             rtol=1e-5, err_msg=reduction,
         )  # fmt: skip
+
+
+def test_labels_may_be_noisy():
+    """As in the Keras guide's GAN, which adds up to 0.05 to labels 0 and 1."""
+    y, p = np.float32([[1.04], [-0.02]]), np.float32([[0.9], [0.2]])
+    expected = -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
+    assert float(losses.BinaryCrossentropy()(y, p)) == pytest.approx(expected, rel=1e-5)
