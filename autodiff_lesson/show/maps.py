@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,17 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from .palette import LOOKS, Look, looks_of
 from .paper import DIM, INK, PAPER, SMALL, name_ends, new_axes, new_pair, style
-from .surfaces import Point, Range, at_once, cut, descend, few_digits, heights, one_by_one
+from .surfaces import (
+    Point,
+    Range,
+    argument_names,
+    at_once,
+    cut,
+    descend,
+    few_digits,
+    heights,
+    one_by_one,
+)
 
 LAND = LinearSegmentedColormap.from_list("land", ("#ffffff", "#b9c6d6"))  # low ground, high ground
 
@@ -67,7 +76,7 @@ def _draw_map(
     )
     for a, b in getattr(f, "minima", ()):
         ax.plot(a, b, "+", color=INK, ms=17, mew=1.5, zorder=2)
-    style(ax, *_argument_names(f), grid=False)
+    style(ax, *argument_names(f), grid=False)
     ax.set(xlim=x_range, ylim=y_range, title=_name_of(f))
     if _shape(x_range, y_range):
         ax.set_aspect("equal")
@@ -124,14 +133,6 @@ def _shape(x_range: Range, y_range: Range) -> float | None:
 def _name_of(f: Any) -> str:
     name = getattr(f, "__name__", "")
     return "" if name == "<lambda>" else name
-
-
-def _argument_names(f: Any) -> tuple[str, str]:
-    try:
-        names = list(inspect.signature(getattr(f, "f", f)).parameters)
-    except (TypeError, ValueError):
-        names = []
-    return (names[0], names[1]) if len(names) >= 2 else ("x", "y")
 
 
 def trajectories(
@@ -203,7 +204,7 @@ def trajectories(
     map_ax.set_label(f"{'; '.join(facts)}; {longest} step{'s' * (longest != 1)}")
     if loss_ax is not None:
         loss_ax.set_label(map_ax.get_label())
-        height = f"{_name_of(f) or 'f'}({', '.join(_argument_names(f))})"
+        height = f"{_name_of(f) or 'f'}({', '.join(argument_names(f))})"
         _finish_losses(loss_ax, f"step (a dot every {every})", height)
     name_ends(map_ax if loss_ax is None else loss_ax, ends)
     return ax

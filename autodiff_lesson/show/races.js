@@ -104,7 +104,7 @@ function explore(model, root) {
 
   function draw() {
     map.height = clamp(Math.round((map.host.clientWidth - 60) * (data.y[1] - data.y[0]) / (data.x[1] - data.x[0])) + 66, 300, 460);
-    map.start({ x: data.x, y: data.y, xName: "x", yName: "y", left: 46, bare: true });
+    map.start({ x: data.x, y: data.y, xName: data.axes[0], yName: data.axes[1], left: 46, bare: true });
     land.draw(data.land);
     for (const [x, y] of data.minima) map.text(map.sx(x), map.sy(y) + 6, "✕", { "text-anchor": "middle", class: "minimum" });
     const order = data.runs.map((_, i) => i).sort((a, b) => (a === one) - (b === one));
@@ -164,7 +164,7 @@ function explore(model, root) {
       make("figcaption", {}, name),
       make("svg:svg", { width: 84, height: 84, viewBox: "0 0 84 84", role: "img", "aria-label": `${name}: ${number(u)}, ${number(v)}` },
         make("svg:path", { class: "cross", d: "M42 4V80M4 42H80" }), arrow([c, c], tip, { class: look })),
-      make("div", { class: "pair" }, make("div", {}, `x ${number(u, 3)}`), make("div", {}, `y ${number(v, 3)}`)));
+      make("div", { class: "pair" }, make("div", {}, `${data.axes[0]} ${number(u, 3)}`), make("div", {}, `${data.axes[1]} ${number(v, 3)}`)));
   }
 
   // The move from this step to the next, and what it is made of.

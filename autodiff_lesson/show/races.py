@@ -20,7 +20,7 @@ from .hosting import Explorer, rounded
 from .hosting import live as with_kernel
 from .palette import LOOKS, looks_of
 from .stills import still
-from .surfaces import Point, cut, few_digits, heights
+from .surfaces import Point, argument_names, cut, few_digits, heights
 
 LAND = 72, 54  # heights sent of a surface, along x and y
 AWAY = 10  # a path that is so many picture widths away has diverged
@@ -115,6 +115,7 @@ class Race:
         self.momenta = [_momentum(o) for o in self.optimizers.values()]
         self.data: dict[str, Any] = {
             "title": f"A race on {self.name}",
+            "axes": list(argument_names(surface)),
             "names": list(self.optimizers),
             "looks": [list(LOOKS).index(look) for look in looks_of(self.optimizers)],
             "x": list(self.x),

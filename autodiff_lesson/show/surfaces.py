@@ -7,6 +7,7 @@ numbers alike, and knows what part of it to look at, where to start, and where i
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -174,6 +175,15 @@ def descend(
         optimizer.apply_gradients([(gradient, point)])
         path.append(point.numpy())
     return np.array(path)
+
+
+def argument_names(f: Any) -> tuple[str, str]:
+    """What a function calls its two numbers: the names of the axes."""
+    try:
+        names = list(inspect.signature(getattr(f, "f", f)).parameters)
+    except (TypeError, ValueError):
+        names = []
+    return (names[0], names[1]) if len(names) >= 2 else ("x", "y")
 
 
 def heights(f: Callable[[Any, Any], Any], x: np.ndarray, y: np.ndarray) -> np.ndarray:
