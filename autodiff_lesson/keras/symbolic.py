@@ -213,8 +213,10 @@ class Graph:
             given = expand_dims(given, -1)
         elif len(shape) == len(promised) + 1 and shape[-1] == 1:
             given = squeeze(given, -1)
+        # One image (2, 2, 1) where (None, 2, 2, 1) is promised passes as in Keras: as two of (2, 1)
+        alone = shape == promised[1:] and promised[-1] == 1 and _fits(promised, shape[:-1])
         shape = given._value.shape
-        if len(shape) == len(promised) and all(n in (None, m) for n, m in zip(promised, shape)):
+        if len(shape) == len(promised) and (alone or _fits(promised, shape)):
             return given
         advice = ". The first axis is the batch: a Dataset needs .batch(32), an array a new axis"
         raise ValueError(
@@ -222,3 +224,7 @@ class Graph:
             f"shape={promised}, found shape={shape}"
             + (advice if len(shape) < len(promised) else "")
         )
+
+
+def _fits(promised: tuple, shape: tuple) -> bool:
+    return all(n in (None, m) for n, m in zip(promised, shape, strict=False))

@@ -58,6 +58,11 @@ def test_inputs_are_brought_to_the_promised_rank_and_dtype():
     assert model(np.ones((4, 1, 1))).shape == (4, 1)
     with pytest.raises(ValueError, match=r"expected shape=\(None, 1\), found shape=\(4, 2\)"):
         model(np.ones((4, 2)))
+    image = keras.Input((2, 2, 1))  # the article's: its loop may be given one image at a time
+    assert keras.Model(image, layers.Dense(1)(image))(np.ones((2, 2, 1))).shape == (2, 2, 1, 1)
+    image = keras.Input((3, 2, 1))
+    with pytest.raises(ValueError, match=r"found shape=\(3, 2, 1, 1\)"):
+        keras.Model(image, layers.Dense(1)(image))(np.ones((3, 2, 1)))
 
 
 def test_sequential_is_built_by_its_input_or_its_first_data():
