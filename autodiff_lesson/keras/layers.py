@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidArgumentError
-from ..ops.arithmetic import add, minimum, multiply
+from ..ops import arithmetic
+from ..ops.arithmetic import minimum, multiply
 from ..ops.elementwise import cast, leaky_relu, relu, where
 from ..ops.linalg import matmul
 from ..ops.nn import conv2d, max_pool2d
@@ -125,7 +126,7 @@ class _Affine(Layer):
             inputs = cast(inputs, self._numpy_dtype)
         outputs = self._product(inputs)
         if self.bias is not None:
-            outputs = add(outputs, self.bias)
+            outputs = arithmetic.add(outputs, self.bias)
         return outputs if self.activation is None else self.activation(outputs)
 
 
@@ -320,7 +321,7 @@ class Add(Layer):
     def call(self, inputs: Any) -> Any:
         total = _several(self, inputs)[0]
         for other in inputs[1:]:
-            total = add(total, other)
+            total = arithmetic.add(total, other)
         return total
 
 
@@ -339,6 +340,16 @@ class Concatenate(Layer):
                 "A `Concatenate` layer requires inputs with matching shapes except for the "
                 f"concatenation axis. Received: input_shape={[t._value.shape for t in inputs]}"
             ) from None
+
+
+def add(inputs: Any, **kwargs: Any) -> Any:
+    """`Add` as a function: ``add([x, y])``."""
+    return Add(**kwargs)(inputs)
+
+
+def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+    """`Concatenate` as a function: ``concatenate([x, y])``."""
+    return Concatenate(axis=axis, **kwargs)(inputs)
 
 
 # ---------------------------------------------------------------- what the layers check

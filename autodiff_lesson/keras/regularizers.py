@@ -64,6 +64,7 @@ def _strength(name: str, value: Any) -> float:
     return float(value)
 
 
+l1, l2, l1_l2 = L1, L2, L1L2  # older names, which the Keras guides use
 _KNOWN = {"l1": L1, "l2": L2, "l1l2": L1L2, "L1": L1, "L2": L2, "L1L2": L1L2}
 
 

@@ -78,6 +78,7 @@ X = np.array([[1.0, -2.0], [0.5, 0.0]])
         (regularizers.L2(0.1), 0.525, 0.2 * X),
         (regularizers.L1L2(0.1, 0.2), 1.4, 0.1 * np.sign(X) + 0.4 * X),
         (regularizers.get("l2"), 0.0525, 0.02 * X),
+        (regularizers.l2(0.1), 0.525, 0.2 * X),
         (regularizers.L1L2(), 0.0, 0 * X),
     ],
 )

@@ -76,6 +76,8 @@ def test_layers_without_weights(layer, expected):
 def test_add_and_concatenate():
     np.testing.assert_allclose(layers.Add()([X, X, X]), 3 * X, rtol=1e-6)
     np.testing.assert_array_equal(layers.Concatenate()([X, 2 * X]), np.hstack([X, 2 * X]))
+    np.testing.assert_array_equal(layers.add([X, X, X]), 3 * X)
+    np.testing.assert_array_equal(layers.concatenate([X, 2 * X]), np.hstack([X, 2 * X]))
     np.testing.assert_array_equal(layers.Concatenate(axis=0)([X, X]), np.vstack([X, X]))
 
 
