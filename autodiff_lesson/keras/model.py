@@ -7,6 +7,7 @@ validation, progress) is the same whatever the step does. Override one of these 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -232,10 +233,12 @@ class Model(Layer):
             loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
         self._track(loss, x)
         variables = self.trainable_variables
-        if not variables:
-            raise ValueError(f"Model {self.name!r} has no trainable weights, so fit() has no use")
-        gradients = tape.gradient(loss, variables)
-        self.optimizer.apply_gradients(zip(gradients, variables))
+        if variables:
+            gradients = tape.gradient(loss, variables)
+            self.optimizer.apply_gradients(zip(gradients, variables))
+        else:
+            warnings.warn(f"Model {self.name!r} has no trainable weights: fit() changes nothing",
+                          stacklevel=2)  # fmt: skip
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def test_step(self, data: Any) -> dict[str, Any]:

@@ -328,6 +328,14 @@ def test_frozen_layers_stay(eagerly):
     assert (model.get_weights()[0] != after[0]).any()
 
 
+def test_nothing_to_train_is_a_warning():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.ReLU()(inputs))
+    model.compile("adam", "mse")
+    with pytest.warns(UserWarning, match="no trainable weights"):
+        fit(model, X, X)
+
+
 def test_thawed_half_way_by_a_callback():
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3), layers.Dense(1)])
     model.layers[0].trainable = False
