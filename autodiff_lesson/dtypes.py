@@ -12,7 +12,7 @@ class DType:
 
     Compares equal to the NumPy dtype and to the name, and NumPy takes it for its own.
 
-    >>> float32
+    >>> print(float32)
     <dtype: 'float32'>
     >>> float32 == "float32", float32 == np.float32, np.zeros(2, float32.as_numpy_dtype).dtype
     (True, True, dtype('float32'))
@@ -68,8 +68,11 @@ class DType:
     def __hash__(self) -> int:
         return hash(self.dtype)
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         return f"<dtype: '{self.name}'>"
+
+    def __repr__(self) -> str:
+        return f"tf.{self.name}"
 
 
 float16, float32, float64 = DType("float16"), DType("float32"), DType("float64")
@@ -96,7 +99,7 @@ def as_dtype(dtype: Any) -> DType:
     """The DType of a DType, a NumPy dtype or a name, as ``tf.as_dtype``.
 
     >>> as_dtype("int64")
-    <dtype: 'int64'>
+    tf.int64
     """
     found = _BY_NUMPY.get(numpy_dtype(dtype))
     if found is None:

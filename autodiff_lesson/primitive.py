@@ -199,9 +199,14 @@ class Primitive:
             if type(found[i]) is Tensor:
                 dtype = found[i]._value.dtype
                 break
+        if dtype is None and self.variadic:  # of the parts of a list any float one decides
+            parts = [as_value(x).dtype for x in found]
+            dtype = next((part for part in parts if part.kind == "f"), None)
         for i, x in enumerate(found):
             if type(x) is not Tensor:
                 found[i] = Tensor(self._converted(x, dtype if i in alike else None))
+                if dtype is None and i in alike:  # no tensor at all: the first number decides
+                    dtype = found[i]._value.dtype
         return tuple(found)
 
     def _pair(self, x: Any, y: Any) -> tuple[Tensor, Tensor]:
@@ -209,9 +214,8 @@ class Primitive:
         if type(y) is float and type(x) is Tensor:
             if (number := x._value.dtype.type) in _FLOATS:
                 return x, Tensor(number(y))
-        elif type(x) is float and type(y) is Tensor:
-            if (number := y._value.dtype.type) in _FLOATS:
-                return Tensor(number(x)), y
+        elif type(x) is float and type(y) is Tensor and y._value.dtype.type in _FLOATS:
+            return Tensor(y._value.dtype.type(x)), y
         x, y = tensor_of(x), tensor_of(y)
         if type(x) is Tensor:
             if type(y) is not Tensor:

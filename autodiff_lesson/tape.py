@@ -76,7 +76,7 @@ class GradientTape(Recorder):
 
     def _stop(self) -> None:
         self._recording = False
-        thread.active.remove(self)
+        thread.active = [r for r in thread.active if self not in (r, getattr(r, "tape", None))]
 
     # What recorders are told
 
@@ -232,7 +232,8 @@ class GradientTape(Recorder):
         try:
             yield
         finally:
-            thread.active[thread.active.index(pause)] = self
+            if pause in thread.active:  # else a gradient of a one-shot tape has ended it
+                thread.active[thread.active.index(pause)] = self
 
     def reset(self) -> None:
         """Forget everything recorded and watched so far; go on recording."""
@@ -328,6 +329,7 @@ class _Pause(Recorder):
     is_tape = True
 
     def __init__(self, tape: GradientTape):
+        self.tape = tape
         note = tape.append
 
         def cut_off(record: Record) -> None:

@@ -117,11 +117,24 @@ class Variable:
 
     def assign_add(self, delta: Any, name: str | None = None, read_value: bool = True) -> Variable:
         """Add ``delta`` to it."""
-        return self.assign(self._read() + delta)
+        return self.assign(self._read() + self._delta(delta))
 
     def assign_sub(self, delta: Any, name: str | None = None, read_value: bool = True) -> Variable:
         """Subtract ``delta`` from it."""
-        return self.assign(self._read() - delta)
+        return self.assign(self._read() - self._delta(delta))
+
+    def _delta(self, value: Any) -> Any:
+        """What to add or subtract: of the very shape, since a variable does not broadcast."""
+        found = tensor_of(value)
+        if type(found) is not Tensor:
+            found = Tensor(self._fitting(found))
+        if found._value.shape != self._tensor._value.shape:
+            raise ValueError(
+                f"Cannot update variable '{self.name}' of shape {self.shape} using a tensor of "
+                f"shape {found.shape}: the shapes must be equal. Write v.assign(v + value) to "
+                "have the value broadcast"
+            )
+        return found
 
     def _fitting(self, value: Any) -> Any:
         dtype = self._tensor._value.dtype

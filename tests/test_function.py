@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import io
 import keyword
@@ -64,6 +65,51 @@ def test_arguments_by_name_and_by_default_share_a_trace():
     assert len(f.traces) == 1
 
 
+def test_a_default_that_only_a_keyword_replaces_shares_a_trace_too():
+    f = tf.function(lambda x, *, y=2.0: x * y)
+    x = tf.constant(3.0)
+    assert [float(f(x)), float(f(x, y=2.0)), float(f(y=2.0, x=x))] == [6.0] * 3
+    assert len(f.traces) == 1
+
+
+def test_wrong_arguments_are_an_error_that_names_the_function():
+    @tf.function
+    def step(x, *, y=2.0):
+        return x * y
+
+    for call in (step, lambda: step(1.0, z=3.0), lambda: step(1.0, 2.0)):
+        with pytest.raises(TypeError, match=r"^step\(\) "):
+            call()
+
+
+def test_a_function_may_change_the_list_that_it_was_given():
+    @tf.function
+    def f(items):
+        items.append(items[0] * 2.0)
+        return items
+
+    given = [tf.constant(1.0)]
+    for _ in range(2):
+        assert [float(x) for x in f(given)] == [1.0, 2.0]
+        assert len(given) == 1
+
+
+def test_whatever_is_called_can_be_recorded():
+    class Twice:
+        def __call__(self, x):
+            return x * 2.0
+
+    def outer(flag):
+        if flag:
+            only_then = 3.0
+        return lambda x: x * only_then if flag else x * 2.0
+
+    partial = functools.partial(lambda by, x: by * x, 2.0)
+    for function in (Twice(), partial, outer(False), tf.square):
+        f = tf.function(function)
+        assert [float(f(tf.constant(2.0))) for _ in range(2)] == [4.0, 4.0]
+
+
 def test_nested_arguments_and_results_keep_their_structure():
     @tf.function
     def f(pair, named):
@@ -90,6 +136,7 @@ def test_signature_converts_checks_and_says_what_it_wants():
         return x * 2.0
 
     assert f([1, 2]).numpy().tolist() == [2.0, 4.0]
+    assert f(np.array([1, 2])).numpy().tolist() == f(np.array([1.0, 2.0])).numpy().tolist()
     assert f(tf.constant([1.0])).numpy().tolist() == [2.0]
     assert f.traces[1].reason == (
         "argument 1: shape (2,) -> (1,); the input_signature takes both, but each shape is "

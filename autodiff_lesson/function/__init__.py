@@ -6,6 +6,7 @@ down as NumPy source (`Function.source`), and later calls of the same dtypes and
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import operator
@@ -136,6 +137,10 @@ class Function:
         self._name = str(name or getattr(python_function, "__name__", "function"))
         self._signature = inspect.signature(python_function)
         self._defaults = _positional_defaults(self._signature)
+        self._named = any(  # defaults that only a keyword can replace
+            p.kind is p.KEYWORD_ONLY and p.default is not p.empty
+            for p in self._signature.parameters.values()
+        )
         self._by_key: dict[tuple, list[Trace]] = {}
         self._last: Trace | None = None
         self._made_variables = False
@@ -162,7 +167,7 @@ class Function:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if config._eager:
             return self.python_function(*args, **kwargs)
-        if kwargs or self._defaults or self.input_signature is not None:
+        if kwargs or self._defaults or self._named or self.input_signature is not None:
             args, kwargs = self._ordered(args, kwargs)
         key: list = []
         tensors: list[Tensor] = []
@@ -190,8 +195,8 @@ class Function:
 
     def _ordered(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """The arguments in one order, however they were given, with defaults filled in."""
-        if kwargs:
-            bound = self._signature.bind(*args, **kwargs)
+        if kwargs or self._named:
+            bound = self._bound(args, kwargs)
             bound.apply_defaults()
             args, kwargs = bound.args, bound.kwargs
         elif len(args) < len(self._defaults):
@@ -199,6 +204,12 @@ class Function:
         if self.input_signature is not None:
             args = self._conformed(args)
         return args, kwargs
+
+    def _bound(self, args: tuple, kwargs: dict) -> inspect.BoundArguments:
+        try:
+            return self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self._name}() {error}") from None
 
     def _conformed(self, args: tuple) -> tuple:
         specs = self.input_signature or ()
@@ -222,6 +233,7 @@ class Function:
         left = iter(fresh)
         args = tuple(with_tensors(a, left) for a in args)
         kwargs = {name: with_tensors(kwargs[name], left) for name in sorted(kwargs)}
+        names = self._argument_names(args, kwargs)  # now: the function may change its lists
         tracing = Tracing(fresh)
         state = draws.generator.bit_generator.state
         thread.active.append(tracing)
@@ -240,7 +252,6 @@ class Function:
             raise
         finally:
             thread.active.remove(tracing)
-        names = self._argument_names(args, kwargs)
         trace = Trace(key, self._described(key), self._reason(key, failed), _packer(structure))
         if tracing.created_variables:
             # played again, it would use this variable again, while Python would make a new one:
@@ -269,14 +280,13 @@ class Function:
         return getattr(inspect.unwrap(self.python_function), "__code__", None)
 
     def _argument_names(self, args: tuple, kwargs: dict) -> list[str]:
-        bound = self._signature.bind(*args, **kwargs).arguments
+        bound = self._bound(args, kwargs).arguments
         return [name for path, value in bound.items() for name in names_of(path, value)]
 
     def _names_around(self) -> Callable:
         """What the function itself calls the variables that it uses: their names in its source."""
-        around = inspect.getclosurevars(inspect.unwrap(self.python_function))
         found: dict[int, str] = {}
-        for name, value in (*around.globals.items(), *around.nonlocals.items()):
+        for name, value in _around(inspect.unwrap(self.python_function)):
             for path, item in _variables_in(name, value):
                 found.setdefault(id(item), path)
 
@@ -297,7 +307,7 @@ class Function:
             return "a Python `if` or `while` on a tensor went another way"
         names = [f"argument {i}" for i in range(1, len(key) + 1)]
         reasons = [difference(names, t.key, key) for t in reversed(self.traces)]
-        found = min(reasons, key=lambda reason: (reason.count("argument"), len(reason)))
+        found = min(reasons, key=lambda why: ("structure" in why, why.count("argument"), len(why)))
         if self.input_signature is not None and ": shape" in found:
             found += "; the input_signature takes both, but each shape is recorded by itself"
         return found or "the variables it made are there now"
@@ -311,6 +321,16 @@ class Function:
                 "trace each: pass tensors, of one shape where you can. See %s.traces",
                 self._name, self.traces[-1].reason, self._name,
             )  # fmt: skip
+
+
+def _around(function: Any) -> Iterator:
+    """(name, value) of the globals and outer variables that it uses; none if it is not Python."""
+    code, known = getattr(function, "__code__", None), getattr(function, "__globals__", {})
+    if code is not None:
+        yield from ((name, known[name]) for name in code.co_names if name in known)
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
+            with contextlib.suppress(ValueError):  # empty until the outer function assigns it
+                yield name, cell.cell_contents
 
 
 def _variables_in(name: str, value: Any) -> Iterator:

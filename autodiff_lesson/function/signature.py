@@ -137,8 +137,7 @@ def conformed(value: Any, spec: Any, name: str) -> Any:
         return _like(spec, [conformed(v, s, name) for v, s in zip(value, spec, strict=True)])
     found = tensor_of(value)
     if type(found) is not Tensor:
-        plain = isinstance(found, (np.ndarray, np.generic))
-        found = Tensor(as_value(found, None if plain else numpy_dtype(spec.dtype)))
+        found = Tensor(as_value(found, numpy_dtype(spec.dtype)))
     if not spec.is_compatible_with(found):
         raise TypeError(
             f"Can not cast TensorSpec(shape={found.shape}, dtype=tf.{found.dtype.name}, name=None) "

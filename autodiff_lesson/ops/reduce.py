@@ -53,16 +53,34 @@ def mean_kernel(x: Any, *, axis: Any, keepdims: bool) -> Any:
 
 
 @kernel
+def max_kernel(x: Any, *, axis: Any, keepdims: bool) -> Any:
+    """The largest number; of none at all the least that the dtype has."""
+    if x.size:
+        return np.max(x, axis=axis, keepdims=keepdims)
+    least = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    return np.max(x, axis=axis, keepdims=keepdims, initial=least)
+
+
+@kernel
+def min_kernel(x: Any, *, axis: Any, keepdims: bool) -> Any:
+    """The least number; of none at all the largest that the dtype has."""
+    if x.size:
+        return np.min(x, axis=axis, keepdims=keepdims)
+    largest = np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).max
+    return np.min(x, axis=axis, keepdims=keepdims, initial=largest)
+
+
+@kernel
 def softmax_kernel(x: Any, *, axis: int) -> Any:
     """exp(x) / sum(exp(x)), with the largest number subtracted first so that exp stays finite."""
-    powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    powers = np.exp(x - np.max(x, axis=axis, keepdims=True, initial=-np.inf))
     return powers / np.sum(powers, axis=axis, keepdims=True)
 
 
 @kernel
 def log_softmax_kernel(x: Any, *, axis: int) -> Any:
     """The logarithm of softmax, computed without it."""
-    shifted = x - np.max(x, axis=axis, keepdims=True)
+    shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
@@ -100,9 +118,9 @@ _mean = primitive(mean_kernel,
     lambda g, z, x, *, axis, keepdims:
         spread(g * (math.prod(z.shape) / max(math.prod(x.shape), 1)), x, axis, keepdims),
     name="reduce_mean")
-_max = primitive(kernel(lambda x, *, axis, keepdims: np.max(x, axis=axis, keepdims=keepdims)),
+_max = primitive(max_kernel,
     lambda g, z, x, *, axis, keepdims: shared(g, z, x, axis, keepdims), name="reduce_max")
-_min = primitive(kernel(lambda x, *, axis, keepdims: np.min(x, axis=axis, keepdims=keepdims)),
+_min = primitive(min_kernel,
     lambda g, z, x, *, axis, keepdims: shared(g, z, x, axis, keepdims), name="reduce_min")
 _argmax = primitive(kernel(lambda x, *, axis: np.argmax(x, axis=axis)), name="argmax")
 _argmin = primitive(kernel(lambda x, *, axis: np.argmin(x, axis=axis)), name="argmin")

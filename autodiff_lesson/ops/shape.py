@@ -393,7 +393,7 @@ def meshgrid(*args: Any, indexing: str = "xy", name: str | None = None) -> list[
 
 def getitem(x: Any, key: Any) -> Tensor:
     """``x[key]``: whole numbers, slices, ``...``, ``tf.newaxis``, a tensor or array of bools."""
-    return _slice(x, key=_plain_key(key))
+    return _slice(x, key=_plain_key(tuple(key) if isinstance(key, list) else key))
 
 
 def _plain_key(key: Any) -> Any:
@@ -404,8 +404,11 @@ def _plain_key(key: Any) -> Any:
     found = tensor_of(key)
     if type(found) is Tensor:
         found = found.numpy()
-    if isinstance(found, (list, np.ndarray)) and np.asarray(found).dtype.kind not in "biu":
-        raise TypeError(f"a tensor is indexed by whole numbers or bools, not by {key!r}")
+    if found is None or found is ... or type(found) is int:
+        return found
+    array = np.asarray(found)
+    if array.dtype.kind not in "biu" or (not array.ndim and array.dtype.kind == "b"):
+        raise TypeError(f"a tensor is indexed by whole numbers, slices or a mask, not by {key!r}")
     return found
 
 
