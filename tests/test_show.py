@@ -316,6 +316,16 @@ def test_the_call_of_a_function_is_one_box_which_opens_among_the_others():
     assert (second["a"], second["b"]) == (0, 9)
 
 
+def test_what_was_only_handed_to_a_function_is_not_drawn_twice():
+    function = tf.function(lambda x, w: x * w)
+    x, w = tf.constant(0.5), tf.Variable(2.0, name="w")
+    with tf.GradientTape() as tape:
+        y = function(x, w) * 3.0  # traced: w is read by the call, and again inside
+    picture = Picture(tape, y, [w])
+    assert picture.title.endswith("with respect to w")
+    assert sum(node["k"] == "source" for node in picture.nodes) == 1
+
+
 def test_too_long_a_tape_is_a_clear_error(monkeypatch):
     monkeypatch.setattr("autodiff_lesson.show.picture.LIMIT", 10)
     with pytest.raises(ValueError, match="holds 15 records; a picture is made of up to 10"):

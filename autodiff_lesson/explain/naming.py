@@ -38,9 +38,9 @@ def names(tape: Any, frame: FrameType | None = None) -> dict[int, str]:
     """
     records: list[Record] = list(getattr(tape, "_records", tape))
     copies, returned = _handed_over(records, function_calls(tape))
+    order = {k: t for k, t in _in_order(tape, records).items() if k not in copies}
     records = [r for r in records if id(r.output) not in copies]
     made = {id(t) for r in records for t in r.outputs}
-    order = {k: t for k, t in _in_order(tape, records).items() if k not in copies}
     found: dict[int, str] = {}
     for tensor, name in itertools.chain(
         returned,
@@ -105,8 +105,9 @@ def _handed_over(
 def _in_order(tape: Any, records: list[Record]) -> dict[int, Tensor]:
     """All tensors by id, in the order in which they appear."""
     found = {id(w): w for w, _ in getattr(tape, "_watched", {}).values() if type(w) is Tensor}
-    for reads in getattr(tape, "_reads", {}).values():
-        found.update(reads)
+    used = {id(t) for record in records for t in record.inputs}
+    for reads in getattr(tape, "_reads", {}).values():  # some may only have been handed over
+        found.update((k, t) for k, t in reads.items() if k in used or len(reads) == 1)
     for record in records:
         found.update((id(t), t) for t in (*record.inputs, *record.outputs))
     return found

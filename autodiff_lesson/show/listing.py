@@ -35,20 +35,24 @@ def lines_of(records: list[Record]) -> tuple[list[dict], list[list[int]]]:
 
 
 def _beginning(filename: str, line: int, function: str) -> int:
-    """A few lines more: up to the `def` above, no further than the last empty line."""
-    first = line
+    """A few lines more: up to the `def` above, no further than an empty line or other block."""
+    first, least = line, _indent(linecache.getline(filename, line))
     for n in range(line - 1, max(0, line - ABOVE), -1):
-        text = linecache.getline(filename, n).strip()
-        if not text:
+        text = linecache.getline(filename, n)
+        if not text.strip() or (function == "<module>" and _indent(text) > least):
             break
-        first = n
-        if text.startswith(("def ", "class ")):
+        first, least = n, min(least, _indent(text))
+        if text.strip().startswith(("def ", "class ")):
             break
     return first
 
 
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
 def _dedented(lines: list[str]) -> list[str]:
-    indents = [len(line) - len(line.lstrip()) for line in lines if line.strip()]
+    indents = [_indent(line) for line in lines if line.strip()]
     cut = min(indents, default=0)
     return [line[cut:] for line in lines]
 

@@ -152,7 +152,9 @@ class Picture:
         """The tensors under which a source stands on the tape: a variable's values, or itself."""
         if type(source) is Tensor:
             return [source]
-        return list(self.tape._reads.get(id(source), {}).values()) or [source._tensor]
+        used = {id(t) for r in self.records for t in r.inputs}
+        reads = self.tape._reads.get(id(source), {}).values()
+        return [t for t in reads if id(t) in used] or [source._tensor]
 
     def _lanes(self) -> list[str]:
         """The tapes of the caller that saw some of the records, by name; marks who saw which."""
