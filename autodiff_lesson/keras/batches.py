@@ -119,7 +119,7 @@ class Epochs:
             count += 1
             yield batch
         if count < (self._limit or 1):
-            warnings.warn(f"Your input ran out of data: {_ONE_SHOT}.", stacklevel=2)
+            warnings.warn(f"Your input ran out of data: {_ONE_SHOT}.", stacklevel=6)
         elif self._limit is None:
             self.steps = count
 

@@ -166,7 +166,7 @@ class _Watching(Callback):
                     if self.monitor.startswith("val_")
                     else ""
                 ),
-                stacklevel=5,
+                stacklevel=6,
             )
         return value
 

@@ -24,7 +24,7 @@ from ..tensor import Tensor
 from ..variable import Module, Variable
 from . import initializers, regularizers
 from .metrics import Metric
-from .names import snake_case
+from .names import hint_for, snake_case
 from .symbolic import KerasTensor, Node, outputs_for
 from .variables import KerasVariable, unique_name
 
@@ -115,7 +115,8 @@ class Layer(Module):
     ):
         if unknown:
             raise ValueError(
-                f"Unrecognized keyword arguments passed to {type(self).__name__}: {unknown}"
+                f"Unrecognized keyword arguments passed to {type(self).__name__}: {unknown}. "
+                + hint_for(type(self), unknown)
             )
         self._name = name or unique_name(snake_case(type(self).__name__))
         self._dtype = as_dtype(dtype or "float32")

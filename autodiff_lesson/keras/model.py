@@ -22,6 +22,7 @@ from .compiled import Compiled
 from .layer import Layer
 from .layers import InputLayer
 from .metrics import Metric
+from .names import keywords
 from .symbolic import Graph, KerasTensor
 from .variables import unique_name
 
@@ -144,6 +145,10 @@ class Model(Layer):
 
     # How it is trained
 
+    @keywords(
+        jit_compile="", auto_scale_loss="",
+        loss_weights="Weigh the losses in a compute_loss or train_step of your own",
+    )  # fmt: skip
     def compile(
         self,
         optimizer: Any = "rmsprop",

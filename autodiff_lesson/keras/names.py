@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+_F = TypeVar("_F", bound=Callable)
 
 
 def resolve(kind: str, identifier: Any, known: Mapping[str, Any]) -> Any:
@@ -29,13 +32,59 @@ def resolve(kind: str, identifier: Any, known: Mapping[str, Any]) -> Any:
 def _look_up(kind: str, name: str, known: Mapping[str, Any]) -> Any:
     if name in known:
         return known[name]
-    folded = {key.lower(): key for key in reversed(list(known))}  # the first of a kind wins
-    near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.5)
-    advice = f"Did you mean {folded[near[0]]!r}? " if near else ""
     names = ", ".join(sorted(key for key in known if key.islower()))
     raise ValueError(
-        f"Could not interpret {kind} identifier: {name!r}. {advice}The names are {names}"
+        f"Could not interpret {kind} identifier: {name!r}. {hint(name, known)}The names are {names}"
     )
+
+
+_OLDER = {"lr": "learning_rate", "alpha": "negative_slope", "nb_epoch": "epochs"}
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """Which right name may have been meant, as a sentence; nothing if none is near."""
+    folded = {key.lower(): key for key in reversed(list(known))}  # the first of a kind wins
+    near = difflib.get_close_matches(_OLDER.get(name, name).lower(), folded, n=1, cutoff=0.5)
+    return f"Did you mean {folded[near[0]]!r}? " if near else ""
+
+
+def keywords(**left_out: str) -> Callable[[_F], _F]:
+    """A method that says more of a keyword argument that it does not take.
+
+    ``left_out`` are arguments of Keras, each with what to write instead; or with nothing: then it
+    is ignored, since it changes no number. Of other names the nearest right one is offered.
+    """
+
+    def decorate(method: _F) -> _F:
+        known = _arguments(method)
+
+        @functools.wraps(method)
+        def checked(*args: Any, **given: Any) -> Any:
+            for name in given.keys() - known:
+                advice = left_out.get(name, hint(name, known))
+                if name not in left_out or (advice and given[name] is not None):
+                    raise TypeError(
+                        f"{method.__name__}() takes no argument {name!r}. {advice}"
+                        + ("" if name in left_out else f"It takes {', '.join(known)}")
+                    )
+                del given[name]
+            return method(*args, **given)
+
+        return checked  # type: ignore[return-value]
+
+    return decorate
+
+
+def hint_for(cls: type, unknown: Iterable[str]) -> str:
+    """Which arguments may have been meant by those that a class, when called, does not know."""
+    inits = [vars(c)["__init__"] for c in cls.__mro__[:-1] if "__init__" in vars(c)]
+    known = [name for init in inits for name in _arguments(init)]
+    return "".join(hint(name, known) for name in unknown).strip()
+
+
+def _arguments(method: Any) -> tuple[str, ...]:
+    code = method.__code__
+    return code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
 
 
 def with_snake_case(*classes: type) -> dict[str, type]:

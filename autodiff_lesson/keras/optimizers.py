@@ -24,7 +24,7 @@ from ..recorder import thread
 from ..tensor import Tensor, constant
 from ..variable import Variable
 from . import schedules as schedules
-from .names import resolve, snake_case
+from .names import hint_for, resolve, snake_case
 from .variables import run
 
 _ONE = constant(1, np.int64)
@@ -67,7 +67,12 @@ class Optimizer:
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
         name: str | None = None,
+        **unknown: Any,
     ):
+        if unknown:
+            raise ValueError(
+                f"Argument(s) not recognized: {unknown}. {hint_for(type(self), unknown)}"
+            )
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         given = {key: value for key, value in clips.items() if value is not None}
         if len(given) > 1:

@@ -18,6 +18,7 @@ from ..tensor import Tensor
 from .batches import Epochs, as_arrays, batches_of, is_stream, split, unpack
 from .callbacks import CallbackList, History
 from .compiled import CompiledMetrics
+from .names import keywords
 from .progress import progress_for
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["evaluate", "fit", "predict", "unpack"]
 
 
+@keywords(
+    validation_steps="Give so many batches as validation_data: dataset.take(n)",
+    validation_batch_size="Give validation_data in batches of that size: dataset.batch(n)",
+    validation_freq="Validation follows each epoch; for another rhythm evaluate() in a callback",
+)
 def fit(
     self: Model,
     x: Any = None,
@@ -144,6 +150,7 @@ def _train_epoch(
     return logs
 
 
+@keywords()
 def evaluate(
     self: Model,
     x: Any = None,
@@ -188,6 +195,7 @@ def _test_epoch(
     return logs
 
 
+@keywords()
 def predict(
     self: Model,
     x: Any,
@@ -285,7 +293,7 @@ def _warn_of_nan(logs: dict[str, float], epoch: int, number: int) -> None:
         "explain.find_nan(tape, loss) says which operation it was. Often the learning rate is too "
         "large",
         RuntimeWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
 
 

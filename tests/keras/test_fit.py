@@ -31,6 +31,9 @@ def fit(model, *data, **options):
     return model.fit(*data, **{"verbose": 0, "shuffle": False, "batch_size": 8} | options).history
 
 
+FIT = fit.__code__.co_filename  # the user's file, where warnings are to point
+
+
 def by_hand(x, y, weights=None, epochs=1, rate=0.01, batch=8):
     """Epoch losses and the final kernel of gradient descent on the weighted squared error."""
     w, b, losses = np.zeros((x.shape[1], 1)), np.zeros(1), []
@@ -484,6 +487,12 @@ def test_what_a_step_may_return(value, words, eagerly):
     (ValueError, lambda: linear().fit(tf.data.Dataset.from_tensor_slices((X, Y)), verbose=0),
      r"a Dataset needs .batch\(32\)"),
     (AttributeError, lambda: keras.Sequential().optimizer, "compile"),
+    (TypeError, lambda: linear(metric=["mae"]), r"compile\(\).*'metric'. Did you mean 'metrics'"),
+    (TypeError, lambda: linear(loss_weights=[1.0, 2.0]), "Weigh the losses in a compute_loss"),
+    (TypeError, lambda: linear().fit(X, Y, epoch=3), r"fit\(\).*Did you mean 'epochs'"),
+    (TypeError, lambda: linear().fit(X, Y, validation_steps=2), r"dataset.take\(n\)"),
+    (ValueError, lambda: keras.optimizers.SGD(lr=0.1), "Did you mean 'learning_rate'"),
+    (ValueError, lambda: layers.Dense(1, activaton="relu"), "Did you mean 'activation'"),
     (ValueError, lambda: linear(loss="sparse_categorical_crossentropy").fit(
         X, np.eye(3)[LABELS], verbose=0), "categorical_crossentropy"),
 ])  # fmt: skip
@@ -508,6 +517,10 @@ def test_labels_out_of_range_in_a_later_batch(loss, labels, wrong, words, eagerl
     assert model.optimizer.iterations.numpy() == 3  # the batch of the wrong label changed nothing
 
 
+def test_arguments_that_change_no_number_are_ignored():
+    assert fit(linear(jit_compile=True, loss_weights=None), X, Y, validation_steps=None)["loss"]
+
+
 def test_no_gradients_at_all():
     class Cut(keras.Model):
         def train_step(self, data):
@@ -525,7 +538,7 @@ def test_no_gradients_at_all():
 def test_nan_is_warned_of_once():
     with pytest.warns(RuntimeWarning, match="TerminateOnNaN.*explain.find_nan") as caught:
         fit(linear(), X, Y * np.nan, epochs=2)
-    assert sum("TerminateOnNaN" in str(w.message) for w in caught) == 1
+    assert [w.filename for w in caught if "TerminateOnNaN" in str(w.message)] == [FIT]
 
 
 def test_an_error_in_a_step_leaves_nothing_listening():
