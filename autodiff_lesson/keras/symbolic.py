@@ -174,6 +174,8 @@ class Graph:
 
     def run(self, owner: str, inputs: Any) -> Any:
         """The outputs for data."""
+        if isinstance(inputs, dict):
+            inputs = self._by_name(owner, inputs)
         leaves = [inputs] if type(inputs) is Tensor else nest.flatten(inputs)
         if len(leaves) != len(self._given):
             raise ValueError(
@@ -201,6 +203,18 @@ class Graph:
         if type(self.outputs) is KerasTensor:
             return values[id(self.outputs)]
         return nest.map_structure(known, self.outputs)
+
+    def _by_name(self, owner: str, given: dict) -> Any:
+        """The inputs that a dict gives, in the order of this model's own."""
+        named = isinstance(self.inputs, dict)
+        names = list(self.inputs) if named else [tensor.name for tensor in self._given]
+        missing = [name for name in names if name not in given]
+        if missing:
+            raise ValueError(
+                f"Layer {owner!r} has the inputs {', '.join(names)}. The data is a dict without "
+                f"{', '.join(missing)}; it has {', '.join(map(str, given))}"
+            )
+        return {n: given[n] for n in names} if named else [given[n] for n in names]
 
     @staticmethod
     def _fitting(owner: str, position: int, wanted: KerasTensor, given: Tensor) -> Any:

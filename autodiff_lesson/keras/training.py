@@ -92,10 +92,10 @@ def fit(
     self.stop_training = False
     bar = progress_for(verbose, epochs, data)
     with _Patient() as waiting, bar:
-        visited.on_train_begin()
+        visited.on_train_begin({})
         logs: dict[str, float] = {}
         for epoch in range(initial_epoch, epochs):
-            visited.on_epoch_begin(epoch)
+            visited.on_epoch_begin(epoch, {})
             self.reset_metrics()
             logs = _train_epoch(self, data, visited, waiting, bar, epoch)
             if not logs and self.stop_training:
@@ -120,7 +120,7 @@ def _executions(
     begins = getattr(visited, f"on_{kind}_batch_begin")
     batches, number = data.epoch(), 0
     while several := list(islice(batches, size)):
-        begins(number)
+        begins(number, {})
         for batch in several:
             result = step(batch)
             number += 1
@@ -185,7 +185,7 @@ def _test_epoch(
     model: Model, data: Epochs, visited: CallbackList, waiting: _Patient
 ) -> dict[str, float]:
     model.reset_metrics()
-    visited.on_test_begin()
+    visited.on_test_begin({})
     logs: dict[str, float] = {}
     size = model.steps_per_execution
     for number, result in _executions(model, "test", data, visited, waiting, size):
@@ -207,13 +207,13 @@ def predict(
     """The outputs for data as NumPy arrays, computed batch by batch with ``predict_step``."""
     data = Epochs(batches_of(x, batch_size=batch_size), steps)
     visited = CallbackList(callbacks, self, steps=data.steps, verbose=verbose)
-    visited.on_predict_begin()
+    visited.on_predict_begin({})
     outputs: list[Any] = []
     with _Patient() as waiting:
         for number, output in _executions(self, "predict", data, visited, waiting, 1):
             outputs.append(output)
             visited.on_predict_batch_end(number - 1, {"outputs": output})
-    visited.on_predict_end()
+    visited.on_predict_end({})
     if not outputs:
         raise ValueError("predict was given no batch")
     parts = [nest.flatten(output) for output in outputs]

@@ -44,14 +44,17 @@ def test_every_visit_in_its_order():
     steps = [
         entry
         for number in range(3)
-        for entry in (("on_train_batch_begin", number), ("on_train_batch_end", number, ["loss"]))
+        for entry in (
+            ("on_train_batch_begin", number, []),
+            ("on_train_batch_end", number, ["loss"]),
+        )
     ]
     assert diary.entries == [
-        ("on_train_begin",),
-        ("on_epoch_begin", 0),
+        ("on_train_begin", []),
+        ("on_epoch_begin", 0, []),
         *steps,
-        ("on_test_begin",),
-        ("on_test_batch_begin", 0),
+        ("on_test_begin", []),
+        ("on_test_batch_begin", 0, []),
         ("on_test_batch_end", 0, ["loss"]),
         ("on_test_end", ["loss"]),
         ("on_epoch_end", 0, ["loss", "val_loss"]),

@@ -86,6 +86,10 @@ def test_dicts_and_lists_of_inputs():
     history = fit(model, {"a": X, "b": 2 * X}, X, epochs=30)
     assert history["loss"][-1] < 0.5 * history["loss"][0]
     assert model.predict({"a": X, "b": X}, verbose=0).shape == (50, 4)
+    ordered = keras.Model([b, a], 2 * b - a)  # a dict is for names, whatever their order
+    np.testing.assert_allclose(ordered.predict({"a": X, "b": 3 * X}, verbose=0), 5 * X, rtol=1e-5)
+    with pytest.raises(ValueError, match="inputs b, a. The data is a dict without b; it has a, c"):
+        ordered.predict({"a": X, "c": X}, verbose=0)
 
 
 def test_weights_of_examples_and_classes():
