@@ -46,6 +46,7 @@ _OPERATORS: dict[Callable, Callable] = {
     np.multiply: operator.mul,
     np.true_divide: operator.truediv,
     np.negative: operator.neg,
+    np.power: operator.pow,
     np.matmul: operator.matmul,
 }
 

@@ -25,6 +25,7 @@ from .tracing import ASSIGN, BEGIN, END, GUARD, READ
 
 _INFIX = {
     np.add: "+", np.subtract: "-", np.multiply: "*", np.true_divide: "/", np.matmul: "@",
+    np.power: "**",
     np.greater: ">", np.greater_equal: ">=", np.less: "<", np.less_equal: "<=",
     np.equal: "==", np.not_equal: "!=",
 }  # fmt: skip
@@ -335,6 +336,8 @@ class Writer:
             return f"-{self._text(args[0])}"
         if isinstance(function, np.ufunc) and function in _INFIX and not out:
             left, right = self._operands(*args)
+            if function is np.power and left.startswith("-"):
+                left = f"({left})"
             return f"{left} {_INFIX[function]} {right}"
         ufunc = isinstance(function, np.ufunc)
         texts = self._operands(*args) if ufunc else [self._text(a) for a in args]

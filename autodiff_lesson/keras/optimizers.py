@@ -492,7 +492,7 @@ class Adam(Optimizer):
 
     def prepare(self, lr: Any, n: Any) -> tuple:
         t = n + 1
-        return (lr * np.sqrt(1 - np.power(self.beta_2, t)) / (1 - np.power(self.beta_1, t)),)
+        return (lr * np.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t),)
 
     def rule(self, g: Any, x: Any, lr: Any, m: Any, v: Any, largest: Any = None) -> tuple:
         m = m + (g - m) * (1 - self.beta_1)
@@ -541,7 +541,7 @@ class Nadam(Optimizer):
         now, following = self._u(t), self._u(t + 1)
         product = product * now
         of_mean = following / (1 - product * following)
-        return lr, of_mean, (1 - now) / (1 - product), 1 - np.power(self.beta_2, t), product
+        return lr, of_mean, (1 - now) / (1 - product), 1 - self.beta_2**t, product
 
     def rule(
         self, g: Any, x: Any, lr: Any, of_m: Any, of_g: Any, of_v: Any, m: Any, v: Any
@@ -552,7 +552,7 @@ class Nadam(Optimizer):
         return x - ahead * lr / (np.sqrt(v / of_v) + self.epsilon), m, v
 
     def _u(self, t: Any) -> Any:
-        return self.beta_1 * (1 - 0.5 * np.power(0.96, t))
+        return self.beta_1 * (1 - 0.5 * 0.96**t)
 
 
 _KNOWN = {
