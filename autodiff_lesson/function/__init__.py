@@ -157,7 +157,8 @@ class Function:
     def source(self) -> str:
         """The NumPy function that the latest call ran, with the user's lines as comments."""
         if self._last is None:
-            raise ValueError(f"{self._name} was not recorded yet: call it once")
+            more = " more, since its first call made variables" if self._made_variables else ""
+            raise ValueError(f"{self._name} was not recorded yet: call it once{more}")
         return self._last.source
 
     def experimental_get_tracing_count(self) -> int:
