@@ -13,6 +13,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from .. import nest
 from ..ops.arithmetic import add
 from ..tape import GradientTape
@@ -78,6 +80,26 @@ class Model(Layer):
                 f"Model {type(self).__name__} does not have a `call()` method implemented."
             )
         return self._graph.run(self.name, inputs)
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights, by a call on zeros of this shape: ``model.build((None, 32))``."""
+        if type(self).build is Model.build and not self.built:
+            self(np.zeros([n or 1 for n in input_shape]))
+
+    def _build_for(self, args: tuple) -> None:
+        if type(self).build is not Model.build:
+            super()._build_for(args)
+        self.built = True  # the call that follows builds the layers inside
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of a subclass with an ``__init__`` of its own, see `Layer.get_config`."""
+        if type(self).__init__ in (Model.__init__, Sequential.__init__):
+            raise NotImplementedError(
+                f"{type(self).__name__}.get_config is left out: a model made of layers would share "
+                "them with its copy. Write a function that makes the model and call it again; "
+                "copy.set_weights(model.get_weights()) carries the weights over"
+            )
+        return super().get_config()
 
     # What it is made of
 
@@ -370,16 +392,13 @@ class Sequential(Model):
         """Its layers, without the `Input`."""
         return [layer for layer in self._chain if not hasattr(layer, "_symbol")]
 
-    def build(self, input_shape: Any) -> None:
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        if self._graph is not None:
+            return self._graph.run(self.name, inputs)
         if not self._chain:
             raise ValueError(
                 f"Sequential model {self.name!r} has no layers yet: give it some, with add()"
             )
-        self.built = True
-
-    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        if self._graph is not None:
-            return self._graph.run(self.name, inputs)
         for layer in self._chain:
             inputs = layer(inputs)
         return inputs

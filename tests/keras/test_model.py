@@ -51,6 +51,13 @@ def test_a_model_is_a_layer_of_another():
     np.testing.assert_allclose(part(X), inner.layers[0](X))
 
 
+def test_a_model_of_layers_has_no_config_to_share_them():
+    x = keras.Input((3,))
+    for model in keras.Model(x, layers.Dense(1)(x)), keras.Sequential([layers.Dense(1)]):
+        with pytest.raises(NotImplementedError, match="would share them with its copy"):
+            model.get_config()
+
+
 def test_inputs_are_brought_to_the_promised_rank_and_dtype():
     x = keras.Input((1,))
     model = keras.Model(x, layers.Dense(1)(x))
@@ -74,6 +81,9 @@ def test_sequential_is_built_by_its_input_or_its_first_data():
     assert lazy.weights == []
     lazy(X)
     assert len(lazy.weights) == 4
+    told = keras.Sequential([layers.Dense(2), layers.Dense(1)])
+    told.build((None, 3))
+    assert [w.shape for w in told.weights] == [(3, 2), (2,), (2, 1), (1,)]
     known.add(layers.Dense(5))
     assert known(X).shape == (6, 5)
     assert known.output.shape == (None, 5)
