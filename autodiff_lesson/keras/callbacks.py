@@ -287,8 +287,11 @@ class LearningRateScheduler(Callback):
         optimizer = self.model.optimizer
         try:
             rate = self.schedule(epoch, _rate(optimizer))
-        except TypeError:  # the older form of a schedule takes the epoch alone
-            rate = self.schedule(epoch)
+        except TypeError as error:
+            try:  # the older form of a schedule takes the epoch alone
+                rate = self.schedule(epoch)
+            except TypeError:
+                raise error from None
         rate = float(rate)
         optimizer.learning_rate = rate
         if self.verbose:

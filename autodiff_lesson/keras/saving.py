@@ -82,10 +82,11 @@ def load_weights(model: Any, filepath: str | Path) -> None:
             "once, to build them"
         )
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             values = {name: file[name] for name in file.files}
-    except (ValueError, AttributeError, TypeError, EOFError, zipfile.BadZipFile, KeyError) as error:
-        raise ValueError(f"{path} is not a file of save_weights, or is damaged: {error}") from None
+    except (ValueError, AttributeError, TypeError, EOFError, zipfile.BadZipFile, KeyError):
+        # what NumPy says of such files is no help: it offers to unpickle them
+        raise ValueError(f"{path} is not a file of save_weights, or is damaged") from None
     missing = [name for name in weights if name not in values]
     extra = [name for name in values if name not in weights]
     if missing or extra:

@@ -154,6 +154,11 @@ def test_learning_rate_scheduler():
     assert float(model.optimizer.learning_rate) == 0.5
 
 
+def test_a_mistake_in_a_schedule_is_the_one_that_is_told():
+    with pytest.raises(TypeError, match="unsupported operand"):
+        fit(linear(), callbacks.LearningRateScheduler(lambda epoch, rate: rate + "a"))
+
+
 def test_reduce_on_plateau():
     model = linear()
     plateau = callbacks.ReduceLROnPlateau(factor=0.5, patience=2, cooldown=1, min_lr=0.004)
