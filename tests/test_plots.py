@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from itertools import pairwise
+from types import SimpleNamespace
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -82,6 +83,8 @@ def test_another_metric_and_a_misspelt_one():
     assert drawn(show.loss_curves(RUN, "mae"))["training"][1].tolist() == RUN["mae"]
     with pytest.raises(ValueError, match="no 'maee'. Did you mean 'mae'"):
         show.loss_curves(RUN, "maee")
+    with pytest.raises(ValueError, match="several runs need names"):
+        show.loss_curves([SimpleNamespace(history=RUN)] * 2)
 
 
 @pytest.mark.parametrize("history", [{}, {"loss": []}, {"loss": 3.0}, [], {"a": {"b": [1.0]}}])
@@ -322,6 +325,10 @@ def test_runs_need_names_and_shapes():
         show.trajectories(surfaces.bowl, [by_hand(0.1, 3)])
     with pytest.raises(ValueError, match=r"'x' must be an optimizer, or points.*\(4,\)"):
         show.trajectories(surfaces.bowl, {"x": [1, 2, 3, 4]})
+    with pytest.raises(ValueError, match="'x' must be an optimizer.*, not sgd"):
+        show.trajectories(surfaces.bowl, {"x": "sgd"})
+    with pytest.raises(ValueError, match="no optimizers and no paths"):
+        show.trajectories(surfaces.bowl, {})
     with pytest.raises(ValueError, match="never on the map"):
         show.trajectories(surfaces.bowl, {"x": [(50, 50)]})
     with pytest.raises(ValueError, match="start"):

@@ -168,7 +168,9 @@ def trajectories(
     """
     x_range, y_range = _frame(f, x_range, y_range)
     if not isinstance(runs, Mapping):
-        runs = _named(runs)
+        runs = _named([runs] if hasattr(runs, "apply_gradients") else runs)
+    if not runs:
+        raise ValueError("trajectories: there are no optimizers and no paths to draw")
     paths = {
         name: descend(f, one, start, steps, noise=noise, seed=seed)
         if hasattr(one, "apply_gradients")
@@ -180,7 +182,7 @@ def trajectories(
     map_ax, loss_ax = ax if np.iterable(ax) else (ax, None)
     _draw_map(f, x_range, y_range, levels, 161, map_ax)
     longest = max(map(len, paths.values())) - 1
-    every = _roundfew_digits(longest / 10) if every is None else every
+    every = _next_round(longest / 10) if every is None else every
     facts, ends = [], []
     for (name, path), kind in zip(paths.items(), looks_of(runs)):
         look = LOOKS[kind]
@@ -227,13 +229,13 @@ def _finish_losses(ax: Axes, x_label: str, y_label: str) -> None:
 
 
 def _path(name: str, points: Any) -> np.ndarray:
-    path = np.asarray(points, dtype=float)
-    if path.ndim != 2 or path.shape[1] != 2:
+    given = np.asarray(points)
+    if given.ndim != 2 or given.shape[1] != 2:
         raise ValueError(
             f"trajectories: {name!r} must be an optimizer, or points (x, y) in an array of shape "
-            f"(points, 2), not {path.shape}"
+            f"(points, 2), not {points if isinstance(points, str) else given.shape}"
         )
-    return path
+    return given.astype(float)
 
 
 def _named(optimizers: Sequence[Any]) -> dict[str, Any]:
@@ -264,7 +266,7 @@ def _dashes(look: Look) -> Any:
     return (0, look.dash) if look.dash else "-"
 
 
-def _roundfew_digits(at_least: float) -> int:
+def _next_round(at_least: float) -> int:
     """The next of 1, 2, 5, 10, 20, 50, ..."""
     size = 1
     while size * 5 < at_least:

@@ -104,6 +104,8 @@ def _run(history: Any, metric: str) -> dict[str, np.ndarray]:
         have = ", ".join(map(repr, history))
         raise ValueError(f"loss_curves: the history has no {metric!r}.{hint} It has {have}.")
     wanted = [name for name in (metric, f"val_{metric}") if name in history]
+    if any(hasattr(one, "history") for one in np.atleast_1d(history[metric])):
+        raise ValueError("loss_curves: several runs need names: {'slow': history, 'fast': another}")
     run = {name: np.asarray(history[name], dtype=float) for name in wanted}
     if run[metric].ndim != 1 or not run[metric].size:
         raise ValueError(
