@@ -11,7 +11,7 @@ from .lifted import Lifted
 from .lines import here, place_of, user_frame
 from .ops.elementwise import identity
 from .primitive import tensor_of
-from .recorder import Record, Recorder, thread
+from .recorder import Record, Recorder, only, thread
 from .tensor import Tensor, constant
 
 
@@ -110,12 +110,13 @@ def custom_gradient(f: Callable) -> Callable:
         listening = thread.active
         for recorder in listening:
             recorder.begins("custom")
-        # the operations inside run unseen by tapes: the whole call is one record for them
+        # Tapes hear what runs inside, since grad may use it and have a gradient itself. But the
+        # outputs are new tensors, which for them come out of the one record of the whole call.
         reader = _Reader()
-        thread.active = [reader, *(r for r in listening if not r.is_tape)]
+        thread.active = [reader, *listening]
         try:
             y, grad = _two(f, f(*nest.pack_sequence_as(args, tensors), **kwargs))
-            thread.active.remove(reader)
+            thread.active = [r for r in listening if not r.is_tape]
             outputs = [identity(_as_tensor(part)) for part in nest.flatten(y)]
         finally:
             thread.active = listening
@@ -156,7 +157,8 @@ def recompute_grad(f: Callable) -> Callable:
                 by_arguments, by_variables = found[: len(flat)], found[len(flat) :]
                 return (by_arguments, by_variables) if variables else by_arguments
 
-            return f(*tensors, **kwargs), grad
+            with only(lambda recorder: not recorder.is_tape):  # so that no tape keeps it
+                return f(*tensors, **kwargs), grad
 
         return inner(*args)
 

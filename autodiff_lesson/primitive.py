@@ -68,6 +68,8 @@ class Primitive:
     """
 
     floating = False
+    packed: Any = None
+    """Stacks lists that hold tensors; the table puts it here."""
 
     def __init__(
         self, forward: Callable, *rules: Rule | None, name: str = "", variadic: bool = False
@@ -263,6 +265,8 @@ def tensor_of(x: Any) -> Any:
     """The tensor that ``x`` stands for, if it is one or is read like one; else ``x`` itself."""
     if type(x) in _PLAIN:
         return x
+    if type(x) is list or type(x) is tuple:
+        return Primitive.packed(x)
     read = getattr(x, "_read", None)  # a Variable, or a Keras object that holds one
     return x if read is None else read()
 

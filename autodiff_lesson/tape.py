@@ -59,6 +59,9 @@ class GradientTape(Recorder):
         self._reads: dict[int, dict[int, Tensor]] = {}
         # (name of a function, or None at its end, number of records at that time)
         self._calls: list[tuple[str | None, int]] = []
+        # where calls of custom gradients began that have not ended, and (begin, end) of the others
+        self._begun: list[int] = []
+        self._inside: list[tuple[int, int]] = []
 
     def __enter__(self) -> GradientTape:
         if self._recording:
@@ -96,8 +99,15 @@ class GradientTape(Recorder):
             frame = user_frame(2)
             self.append(Record(LEFT[how], (tensor,), {}, None, frame.f_code, frame.f_lasti))
 
+    def begins(self, what: str) -> None:
+        """The call of a custom gradient begins."""
+        if what == "custom":
+            self._begun.append(len(self._records))
+
     def customized(self, record: Record) -> None:
-        """The call of a custom gradient is one record."""
+        """The call of a custom gradient ends: it is one record more, after those inside."""
+        if self._begun:
+            self._inside.append((self._begun.pop(), len(self._records)))
         self.append(record)
 
     def called(self, name: str | None) -> None:
@@ -174,7 +184,7 @@ class GradientTape(Recorder):
         """
         unconnected = _unconnected(unconnected_gradients)
         self._use()
-        target = tensor_of(target)
+        target = _one_tensor(target)
         flat = nest.flatten(sources)
         shape = tuple(target.shape)
         seeds = np.eye(target._value.size, dtype=target._value.dtype).reshape(-1, *shape)
@@ -204,7 +214,7 @@ class GradientTape(Recorder):
             A tensor of shape ``(batch,) + target.shape[1:] + source.shape[1:]``.
         """
         unconnected = _unconnected(unconnected_gradients)
-        target, source_tensor = tensor_of(target), tensor_of(source)
+        target, source_tensor = _one_tensor(target), _one_tensor(source)
         if not target.ndim or not source_tensor.ndim or len(target) != len(source_tensor):
             raise ValueError(
                 "Need first dimension of target shape "
@@ -248,6 +258,8 @@ class GradientTape(Recorder):
         self._watched.clear()
         self._reads.clear()
         self._calls.clear()
+        self._begun.clear()
+        self._inside.clear()
 
     def watched_variables(self) -> tuple:
         """The variables that this tape watches, in the order in which they were first read."""
@@ -255,8 +267,21 @@ class GradientTape(Recorder):
 
     @property
     def records(self) -> list[Record]:
-        """The records that depend on something watched: what a gradient can flow through."""
-        return self._backward([w for w, _ in self._watched.values()]).records
+        """The records that depend on something watched: what a gradient can flow through.
+
+        A custom gradient is one record; what ran inside counts if something outside uses it.
+        """
+        reached = self._backward([w for w, _ in self._watched.values()]).records
+        if not self._inside:
+            return reached
+        inside = {id(r) for begin, end in self._inside for r in self._records[begin:end]}
+        used: set[int] = set()
+        kept = []
+        for record in reversed(reached):
+            if id(record) not in inside or not used.isdisjoint(map(id, record.outputs)):
+                kept.append(record)
+                used.update(map(id, record.inputs))
+        return kept[::-1]
 
     def walk(
         self, target: Any, sources: Any, output_gradients: Any = None
@@ -347,6 +372,16 @@ def _stacked(
             return None
         return Tensor(np.zeros(shape, target._value.dtype))
     return reshape(stack(rows, axis=axis), shape)
+
+
+def _one_tensor(given: Any) -> Any:
+    found = None if isinstance(given, (list, tuple)) else tensor_of(given)
+    if type(found) is not Tensor:
+        raise TypeError(
+            f"a Jacobian is made of one tensor, not of {given!r:.100} of type "
+            f"{type(given).__name__!r}: join several with tf.stack or tf.concat inside the `with`"
+        )
+    return found
 
 
 def _unconnected(given: Any) -> UnconnectedGradients:

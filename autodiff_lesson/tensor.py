@@ -8,7 +8,7 @@ import numpy as np
 
 from .dtypes import DType, TensorShape, as_dtype, numpy_dtype
 from .errors import InvalidArgumentError
-from .recorder import left
+from .recorder import left, thread
 
 
 class Tensor:
@@ -236,7 +236,12 @@ def _read_list(value: Any) -> np.ndarray:
 def _plain(item: Any) -> Any:
     if isinstance(item, (list, tuple)):
         return [_plain(inner) for inner in item]
-    return item._value if isinstance(item, Tensor) else item
+    if not isinstance(item, Tensor):
+        return item
+    for recorder in thread.active:
+        if not recorder.is_tape:  # `explain` sees by itself that the numbers came back
+            recorder.left(item, "constant")
+    return item._value
 
 
 def _holds_arrays(value: Any) -> bool:

@@ -245,6 +245,7 @@ LEAVING = {
     "index": lambda x: [1, 2][tf.cast(x, tf.int32)],
     "format": lambda x: f"{x:.2f}",
     "NumPy function": np.mean,
+    "constant": lambda x: tf.constant([x, 1.0]),
     "where": lambda x: tf.where(x > 0.0),
 }
 
@@ -500,6 +501,26 @@ def test_custom_gradients_count_inside_at_later_calls_too():
             found.append((y.numpy(), first.numpy(), outer.gradient(first, x).numpy()))
         assert found[0] == found[1]
     assert len(f.traces) == 1
+
+
+def test_a_custom_gradient_may_use_at_later_calls_what_its_output_does_not():
+    @tf.custom_gradient
+    def twice(x):
+        slope = x * 3.0
+        return x * 2.0, lambda upstream: upstream * slope
+
+    f = tf.function(twice)
+    for n in (1.0, 2.0, 3.0):
+        x = tf.constant(n)
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = f(x)
+            first = tape.gradient(y, x)
+        assert float(first) == 3.0 * n
+        assert float(outer.gradient(first, x)) == 3.0
+        assert len(outer.records) < len(outer._records)  # the inside is not shown twice
 
 
 def test_a_function_in_a_function_is_recorded_into_it():

@@ -6,7 +6,7 @@ This is how a function is differentiable, to any order: the tape records what is
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from ..custom_gradient import CustomGradient
@@ -56,25 +56,24 @@ def check_guards(program: Program, have: dict[int, Tensor]) -> None:
 
 def play_heard(program: Program, have: dict[int, Tensor]) -> None:
     """Run every step; ``have`` holds the tensors by their slots, and gets what is made."""
-    listening: list[list] = []  # who listened outside of the custom gradients that we are in
-    try:
-        for step in program.steps:
-            inputs = [have[slot] for slot in step.inputs]
-            if step.op is BEGIN:
-                for recorder in thread.active:
-                    recorder.begins("custom")
-                listening.append(thread.active)
-                thread.active = [r for r in thread.active if not r.is_tape]
-            elif step.op is END:
-                thread.active = listening.pop()
-                outputs = tuple(have[slot] for slot in step.outputs)
-                _customized(step.attributes["op"], inputs, outputs, program, have)
-            else:
+    # for a tape the outputs of a custom gradient come out of the one record of its call
+    ends = {slot for step in program.steps if step.op is END for slot in step.outputs}
+    for step in program.steps:
+        inputs = [have[slot] for slot in step.inputs]
+        if step.op is BEGIN:
+            for recorder in thread.active:
+                recorder.begins("custom")
+        elif step.op is END:
+            outputs = tuple(have[slot] for slot in step.outputs)
+            _customized(step.attributes["op"], inputs, outputs, program, have)
+        else:
+            with nullcontext() if ends.isdisjoint(step.outputs) else _tapes_deaf():
                 made = _run(step.op, step.attributes, inputs)
-                have.update(zip(step.outputs, made, strict=True))
-    finally:
-        if listening:
-            thread.active = listening[0]
+            have.update(zip(step.outputs, made, strict=True))
+
+
+def _tapes_deaf() -> only:
+    return only(lambda recorder: not recorder.is_tape)
 
 
 def _run(op: Any, attributes: dict, inputs: list[Tensor]) -> tuple[Tensor, ...]:

@@ -108,6 +108,8 @@ class Program:
                 keep = customs.pop()
             else:
                 keep = _happens(step, needed) or not needed.isdisjoint(step.outputs)
+                if customs and customs[-1] and step.op not in (GUARD, READ):
+                    keep = True  # the user's grad may use it, which nobody sees from here
             if keep:
                 needed.update(step.inputs)
                 kept.append(step)

@@ -18,6 +18,7 @@ END = Exit("custom gradient ends")
 _WAYS_OUT = {
     "numpy": "Return the tensor and call .numpy() on the result, outside",
     "array": "Use the tf function of that name; NumPy's sees numbers, not a recording",
+    "constant": "Write tf.stack([a, b]) in place of tf.constant([a, b])",
     "float": "Keep it a tensor, or print it with tf.print",
     "int": "Keep it a tensor (tf.cast makes it whole), or pass a Python number as an argument",
     "index": "Pass a Python number as an argument, or index with tf.gather",

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..dtypes import numpy_dtype
 from ..errors import refused
-from ..primitive import kernel, primitive, tensor_of
+from ..primitive import Primitive, kernel, primitive, tensor_of
 from ..tensor import Tensor, constant
 
 
@@ -222,6 +222,9 @@ def packed(x: Any) -> Any:
         items = [packed(item) for item in x]
         return _stack(*items, axis=0) if any(type(tensor_of(t)) is Tensor for t in items) else x
     return x
+
+
+Primitive.packed = staticmethod(packed)
 
 
 # ---------------------------------------------------------------- the functions users call
