@@ -71,7 +71,10 @@ class CompiledMetrics(Metric):
             for item, weighted in self.given:
                 metric = _as_metric(item, y_true, y_pred)
                 name = item if isinstance(item, str) else metric.name
-                self.by_name[name] = metric, weighted
+                if weighted and name in self.by_name:
+                    name = f"weighted_{name}"
+                free = (name, *(f"{name}_{n}" for n in range(1, len(self.given))))
+                self.by_name[next(n for n in free if n not in self.by_name)] = metric, weighted
         for metric, weighted in self.by_name.values():
             if weighted and sample_weight is not None:
                 metric.update_state(y_true, y_pred, sample_weight=sample_weight)

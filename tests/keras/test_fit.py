@@ -397,6 +397,13 @@ def test_accuracy_is_the_right_one(labels, outputs, activation, loss, kind):
     assert model.evaluate(X, labels, verbose=0)[1] == pytest.approx((chosen == truth).mean())
 
 
+def test_metrics_of_the_same_name_are_all_kept():
+    model = linear(metrics=["mae", "mae"], weighted_metrics=["mae"])
+    history = fit(model, X, Y, sample_weight=WEIGHTS)
+    assert list(history) == ["loss", "mae", "mae_1", "weighted_mae"]
+    assert history["mae"] == history["mae_1"] != history["weighted_mae"]
+
+
 def test_dropout_is_drawn_anew_in_each_replayed_step():
     inputs = keras.Input((4,))
     model = keras.Model(inputs, layers.Dropout(0.5)(inputs))
