@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -125,6 +127,14 @@ def custom_gradient(f: Callable) -> Callable:
             for recorder in listening:
                 if recorder.is_tape:
                     recorder.read(variable, variable._tensor)
+        if variables and not _takes_variables(grad):
+            raise TypeError(
+                "@tf.custom_gradient grad_fn must accept keyword argument 'variables', since "
+                f"function uses variables: `{getattr(f, '__name__', f)}` reads "
+                f"{', '.join(v.name for v in variables)}. Write grad(*upstream, variables=None) at "
+                f"{_place(grad)}, and return the gradients of the arguments and a list of those "
+                "of the variables"
+            )
         op = CustomGradient(f, grad, len(tensors), variables)
         inputs = (*tensors, *(v._tensor for v in variables))
         output = outputs[0] if len(outputs) == 1 else tuple(outputs)
@@ -134,7 +144,28 @@ def custom_gradient(f: Callable) -> Callable:
             recorder.customized(made)
         return nest.pack_sequence_as(y, outputs)
 
-    return decorated
+    return _Custom(f, decorated)
+
+
+class _Custom:
+    """What `custom_gradient` makes; on an object it is a method, whose self has no gradient."""
+
+    def __init__(self, function: Callable, decorated: Callable):
+        functools.update_wrapper(self, function)
+        self._decorated = decorated
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._decorated(*args, **kwargs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        return custom_gradient(types.MethodType(self.__wrapped__, instance))  # type: ignore[attr-defined]
+
+
+def _takes_variables(grad: Callable) -> bool:
+    parameters = inspect.signature(grad).parameters
+    return "variables" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def recompute_grad(f: Callable) -> Callable:
