@@ -31,8 +31,13 @@ class InputLayer(Layer):
         name: str | None = None,
     ):  # fmt: skip
         super().__init__(name=name)
-        if shape is None or isinstance(shape, int):
-            raise ValueError(f"Input needs the lengths of one example: shape=({shape or 3},)")
+        known = np.iterable(shape) and all(n is None or _is_length(n) for n in shape)
+        if not known:
+            example = shape if isinstance(shape, int) else 3
+            raise ValueError(
+                f"Input needs the lengths of one example, shape=({example},) for instance, None "
+                f"where one is not known; received {shape!r}"
+            )
         self.batch_shape = (batch_size, *shape)
         self._symbol = KerasTensor(self.batch_shape, dtype or "float32", self.name)
         self._symbol.source = self
@@ -353,8 +358,12 @@ def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
 
 
 # ---------------------------------------------------------------- what the layers check
+def _is_length(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) > 0
+
+
 def _positive(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value <= 0:
+    if not _is_length(value):
         raise ValueError(
             f"Received an invalid value for `{name}`, expected a positive integer. "
             f"Received: {name}={value}"

@@ -72,6 +72,9 @@ def fit(
     With Ctrl-C the step that is running is finished first; ``model.history`` has the full epochs.
     """
     _check_compiled(self, "train_step")
+    for name, count in (("epochs", epochs), ("initial_epoch", initial_epoch)):
+        if not isinstance(count, (int, np.integer)) or count < 0:
+            raise ValueError(f"{name} is a whole number from 0; received {count!r}")
     if validation_split:
         if is_stream(x):
             raise ValueError(

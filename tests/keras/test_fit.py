@@ -498,6 +498,7 @@ def test_what_a_step_may_return(value, words, eagerly):
     (ValueError, lambda: linear().fit(tf.data.Dataset.from_tensor_slices((X, Y)), verbose=0),
      r"a Dataset needs .batch\(32\)"),
     (AttributeError, lambda: keras.Sequential().optimizer, "compile"),
+    (ValueError, lambda: linear().fit(X, Y, epochs=1.5), "epochs is a whole number.*1.5"),
     (TypeError, lambda: linear(metric=["mae"]), r"compile\(\).*'metric'. Did you mean 'metrics'"),
     (TypeError, lambda: linear(loss_weights=[1.0, 2.0]), "Weigh the losses in a compute_loss"),
     (TypeError, lambda: linear().fit(X, Y, epoch=3), r"fit\(\).*Did you mean 'epochs'"),

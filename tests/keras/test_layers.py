@@ -251,6 +251,7 @@ def test_a_symbolic_call_changes_nothing():
     (ValueError, lambda: layers.Add()(X), r"layer\(\[a, b\]\)"),
     (ValueError, lambda: layers.Concatenate()([X, X[:2]]), "matching shapes"),
     (ValueError, lambda: keras.Input(3), r"shape=\(3,\)"),
+    (ValueError, lambda: keras.Input((2.5,)), r"received \(2.5,\)"),
     (ValueError, lambda: tf.sin(keras.Input((3,))), "symbolic"),
     (NotImplementedError, lambda: keras.layers.Layer()(X), "call"),
 ])  # fmt: skip
