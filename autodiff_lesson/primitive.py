@@ -179,7 +179,8 @@ class Primitive:
 
     def _sorted_out(self, inputs: tuple, attributes: dict) -> tuple[tuple, dict]:
         """Inputs may be given by name; every operation takes (and does not need) a ``name``."""
-        attributes = {key: value for key, value in attributes.items() if key != "name"}
+        other = {"features": "x", "input": "x"} if "x" in self.inputs else {}
+        attributes = {other.get(k, k): value for k, value in attributes.items() if k != "name"}
         named = self.inputs[len(inputs) :]
         inputs += tuple(attributes.pop(key) for key in named if key in attributes)
         unknown = attributes.keys() - self._keywords

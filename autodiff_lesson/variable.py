@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -200,12 +201,12 @@ class Module:
     """
 
     def __init__(self, name: str | None = None):
-        self._name = name or type(self).__name__.lower()
+        self._name = name or _in_snake_case(type(self))
 
     @property
     def name(self) -> str:
         """The name it was given, or its class's."""
-        return getattr(self, "_name", type(self).__name__.lower())
+        return getattr(self, "_name", _in_snake_case(type(self)))
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -237,6 +238,11 @@ class Module:
                     if isinstance(item, Module):
                         inner.append(item)
             waiting = inner + waiting
+
+
+def _in_snake_case(cls: type) -> str:
+    """``my_model`` for ``MyModel``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
 
 
 def _members(value: Any) -> Iterator:
