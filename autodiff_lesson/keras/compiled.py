@@ -23,6 +23,11 @@ class Compiled:
                 f"compile takes one loss; received {loss!r}. For a model with several outputs add "
                 "their losses up in a compute_loss or train_step of your own"
             )
+        if isinstance(loss, Metric):
+            raise ValueError(
+                f"compile was given the metric {loss!r} as its loss: a metric counts over batches, "
+                f"and has no gradient. Write keras.losses.{type(loss).__name__}()"
+            )
         self.loss = _as_loss(loss)
         given = [(item, False) for item in nest.flatten(metrics or [])]
         given += [(item, True) for item in nest.flatten(weighted_metrics or [])]
@@ -102,6 +107,8 @@ class FunctionLoss(losses.Loss):
 
 
 def _check_single(what: str, y_pred: Any, where: str) -> None:
+    if y_pred is None:
+        raise ValueError("the model's call() returned None: end it with `return outputs`")
     if isinstance(y_pred, (list, tuple, dict)):
         raise ValueError(
             f"the model has several outputs, and the {what} of compile are for one: compute theirs "

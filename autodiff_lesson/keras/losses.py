@@ -230,6 +230,8 @@ class Loss:
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
         """The loss of a batch; ``sample_weight`` has one number per example, or per number."""
         losses = self.call(cast(y_true, self.dtype), cast(y_pred, self.dtype))
+        if losses is None:
+            raise ValueError(f"the loss {self.name} returned None: a number per example is needed")
         if type(losses) is not Tensor:
             losses = convert_to_tensor(losses)
         return _reduced(losses, sample_weight, self.reduction)

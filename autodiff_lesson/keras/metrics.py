@@ -145,7 +145,7 @@ class MeanMetricWrapper(Mean):
     """The mean of a function of (y_true, y_pred): how ``compile`` takes a function as a metric."""
 
     def __init__(self, fn: Callable, name: str | None = None, dtype: Any = None, **arguments: Any):
-        super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
+        super().__init__(name or getattr(fn, "__name__", None) or getattr(fn, "name", None), dtype)
         self._function = fn
         self._arguments = arguments
 

@@ -100,6 +100,9 @@ def outputs_for(operation: Callable, args: tuple, kwargs: dict) -> Any:
     """Note a call in the graph, and give its symbolic outputs."""
     node = Node(operation, args, kwargs)
     first = _tried(node, 2, 64)
+    if first is None:
+        owner = getattr(operation, "name", getattr(operation, "__name__", operation))
+        raise ValueError(f"{owner} returned None: end its call() with `return outputs`")
     second = _tried(node, 3, 96) if any(None in p.shape for p in node.parents) else first
 
     def symbolic(one: Any, other: Any) -> KerasTensor:

@@ -31,6 +31,11 @@ def fit(model, *data, **options):
     return model.fit(*data, **{"verbose": 0, "shuffle": False, "batch_size": 8} | options).history
 
 
+class Mute(keras.Model):
+    def call(self, x):
+        super().call(x)  # what came out is forgotten
+
+
 FIT = fit.__code__.co_filename  # the user's file, where warnings are to point
 
 
@@ -498,6 +503,9 @@ def test_what_a_step_may_return(value, words, eagerly):
     (ValueError, lambda: linear().fit(tf.data.Dataset.from_tensor_slices((X, Y)), verbose=0),
      r"a Dataset needs .batch\(32\)"),
     (AttributeError, lambda: keras.Sequential().optimizer, "compile"),
+    (ValueError, lambda: linear(Mute).fit(X, Y), r"call\(\) returned None"),
+    (ValueError, lambda: linear(loss=lambda a, b: None).fit(X, Y), "<lambda> returned None"),
+    (ValueError, lambda: linear(loss=keras.metrics.MeanSquaredError()), "has no gradient"),
     (ValueError, lambda: linear().fit(X, Y, epochs=1.5), "epochs is a whole number.*1.5"),
     (TypeError, lambda: linear(metric=["mae"]), r"compile\(\).*'metric'. Did you mean 'metrics'"),
     (TypeError, lambda: linear(loss_weights=[1.0, 2.0]), "Weigh the losses in a compute_loss"),

@@ -131,6 +131,11 @@ def test_names_count_up():
     assert layers.GlobalAveragePooling2D().name.startswith("global_average_pooling2d")
 
 
+class Mute(keras.layers.Layer):
+    def call(self, inputs):
+        inputs + 1  # what comes out is forgotten
+
+
 class Block(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -250,6 +255,7 @@ def test_a_symbolic_call_changes_nothing():
     (ValueError, lambda: layers.Dropout(2), "rate"),
     (ValueError, lambda: layers.Add()(X), r"layer\(\[a, b\]\)"),
     (ValueError, lambda: layers.Concatenate()([X, X[:2]]), "matching shapes"),
+    (ValueError, lambda: Mute()(keras.Input((3,))), r"mute\w* returned None: end its call\(\)"),
     (ValueError, lambda: keras.Input(3), r"shape=\(3,\)"),
     (ValueError, lambda: keras.Input((2.5,)), r"received \(2.5,\)"),
     (ValueError, lambda: tf.sin(keras.Input((3,))), "symbolic"),
