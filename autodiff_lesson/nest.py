@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -36,12 +37,19 @@ def pack_sequence_as(structure: Any, flat_sequence: Iterable) -> Any:
     return _pack(structure, iter(flat_sequence))
 
 
+def with_values(structure: dict, values: dict) -> dict:
+    """A dict of the same kind and order with other values; a defaultdict keeps its factory."""
+    made = copy.copy(structure)
+    made.update(values)
+    return made
+
+
 def _pack(structure: Any, leaves: Iterator) -> Any:
     if not isinstance(structure, (list, tuple, dict)):
         return next(leaves)
     if isinstance(structure, dict):
         packed = {key: _pack(structure[key], leaves) for key in sorted(structure)}
-        return type(structure)((key, packed[key]) for key in structure)
+        return with_values(structure, packed)
     items = [
         _pack(item, leaves) if isinstance(item, (list, tuple, dict)) else next(leaves)
         for item in structure

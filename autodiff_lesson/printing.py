@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import nest
+from .dtypes import TensorShape
 from .primitive import tensor_of
 from .recorder import record, thread
 from .tensor import Tensor
@@ -66,7 +67,8 @@ def print(
         tensors.append(found)
         return _HERE
 
-    pattern = nest.map_structure(leaf, list(inputs))
+    texts = [repr(x) if isinstance(x, TensorShape) else x for x in inputs]
+    pattern = nest.map_structure(leaf, texts)
     _print(*tensors, pattern=pattern, stream=output_stream, summarize=summarize, sep=sep, end=end)
 
 

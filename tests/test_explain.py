@@ -391,6 +391,21 @@ def test_nan_from_the_start_and_none_at_all():
     assert tape.gradient(y, z) is not None
 
 
+def test_a_nan_of_a_custom_gradient():
+    @tf.custom_gradient
+    def log1pexp(x):
+        e = tf.exp(x)
+        return x + 0.0, lambda upstream: upstream * (e / (1 + e))
+
+    x = tf.constant([0.0, 100.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = log1pexp(x)
+    found = explain.find_nan(tape, y)
+    assert found.backward.op == "log1pexp"
+    assert "gave nan" in found.backward.what
+
+
 # ------------------------------------------------------------------ checks
 def custom(grad_of):
     @tf.custom_gradient

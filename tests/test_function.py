@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import gc
 import io
@@ -121,6 +122,16 @@ def test_nested_arguments_and_results_keep_their_structure():
         assert float(got["sum"]) == 3.0
         assert float(got["rest"][0][0]) == 2.0 and got["rest"][1] is None
         assert float(got["rest"][2]) == 2.0
+
+
+def test_kinds_of_dicts_are_kept():
+    f = tf.function(lambda d: d)
+    one = {"b": tf.constant(1.0), "a": tf.constant(2.0)}
+    for given in (one, collections.OrderedDict(one), collections.defaultdict(int, one)):
+        f(given)
+        got = f(given)
+        assert list(got) == ["b", "a"]
+        assert float(got["b"]) == 1.0
 
 
 def test_arrays_become_tensors():
@@ -657,4 +668,5 @@ def test_print_takes_anything_and_its_options():
     stream, one = io.StringIO(), tf.constant(1)
     tf.print("a", 2.5, None, [one, "b"], {"k": one}, sep="|", end="!", output_stream=stream)
     tf.print(tf.constant(np.arange(9)), summarize=1, output_stream=stream)
-    assert stream.getvalue() == "a|2.5|None|[1, 'b']|{'k': 1}![0 ... 8]\n"
+    tf.print(one.shape, output_stream=stream)
+    assert stream.getvalue() == "a|2.5|None|[1, 'b']|{'k': 1}![0 ... 8]\nTensorShape([])\n"

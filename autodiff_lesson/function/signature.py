@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import DType, TensorShape, as_dtype, numpy_dtype
+from ..nest import with_values
 from ..primitive import tensor_of
 from ..tensor import Tensor, as_value
 
@@ -80,7 +81,7 @@ def take_apart(value: Any, key: list, tensors: list[Tensor], held: list) -> Any:
         keys = sorted(value, key=str)
         key.append((kind, tuple(keys)))
         made = {name: take_apart(value[name], key, tensors, held) for name in keys}
-        return kind((name, made[name]) for name in value)
+        return with_values(value, made)
     if isinstance(value, (np.ndarray, np.generic)):
         return take_apart(Tensor(as_value(value)), key, tensors, held)
     if isinstance(value, _PLAIN):
@@ -112,7 +113,7 @@ def with_tensors(value: Any, tensors: Any) -> Any:
         return next(tensors)
     if isinstance(value, dict):
         made = {key: with_tensors(value[key], tensors) for key in sorted(value, key=str)}
-        return type(value)((key, made[key]) for key in value)
+        return with_values(value, made)
     if isinstance(value, (list, tuple)):
         return _like(value, [with_tensors(item, tensors) for item in value])
     return value
