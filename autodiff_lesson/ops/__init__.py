@@ -55,7 +55,7 @@ def hang_operators(cls: Any) -> None:
     cls.__ge__ = arithmetic.greater_equal.of_two()
     cls.__eq__ = lambda x, y: _equal(arithmetic.equal, x, y, False)
     cls.__ne__ = lambda x, y: _equal(arithmetic.not_equal, x, y, True)
-    cls.__hash__ = None
+    cls.__hash__ = _unhashable
     cls.__neg__ = lambda x: arithmetic.negative(x)
     cls.__abs__ = lambda x: elementwise.abs(x)
     cls.__and__ = _logical(arithmetic.logical_and, "&")
@@ -68,6 +68,11 @@ def hang_operators(cls: Any) -> None:
 def _both_sides(row: Primitive) -> tuple[Callable, Callable]:
     run = row.of_two()
     return run, lambda y, x: run(x, y)
+
+
+def _unhashable(x: Any) -> int:
+    kind = type(x).__name__
+    raise TypeError(f"{kind} is unhashable. Instead, use {kind.lower()}.ref() as the key.")
 
 
 def _equal(row: Primitive, x: Any, y: Any, otherwise: bool) -> Any:
