@@ -38,6 +38,9 @@ def names(tape: Any, frame: FrameType | None = None) -> dict[int, str]:
     """
     records: list[Record] = list(getattr(tape, "_records", tape))
     copies, returned = _handed_over(records, function_calls(tape))
+    inside = _inside_custom_gradients(tape)
+    hidden = [r for r in records if id(r) in inside]
+    records = [r for r in records if id(r) not in inside]
     order = {k: t for k, t in _in_order(tape, records).items() if k not in copies}
     records = [r for r in records if id(r.output) not in copies]
     made = {id(t) for r in records for t in r.outputs}
@@ -62,7 +65,18 @@ def names(tape: Any, frame: FrameType | None = None) -> dict[int, str]:
     called = {key: named[key] if key in named else next(fresh) for key in order}
     for copy, argument in copies.items():
         called[copy] = called[argument]
+    for tensor in (t for r in hidden for t in (*r.inputs, *r.outputs)):
+        if id(tensor) not in called:
+            called[id(tensor)] = next(fresh)
     return called
+
+
+def _inside_custom_gradients(tape: Any) -> set[int]:
+    """The ids of what ran inside custom gradients, unless something outside uses it."""
+    if not getattr(tape, "_inside", None):
+        return set()
+    ran = {id(r) for begin, end in tape._inside for r in tape._records[begin:end]}
+    return ran - {id(r) for r in tape.records}
 
 
 def function_calls(tape: Any) -> list[tuple[str, int, int]]:
