@@ -92,7 +92,10 @@ def numpy_dtype(dtype: Any) -> np.dtype:
         return dtype.dtype
     if dtype is None:  # NumPy reads None as float64, nobody else does
         raise TypeError("a dtype is missing: write for example dtype=tf.float32")
-    return np.dtype(dtype)
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"{dtype!r} is not a dtype: write for example tf.float32") from None
 
 
 def as_dtype(dtype: Any) -> DType:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..dtypes import numpy_dtype
 from ..errors import refused
+from ..lines import here
 from ..primitive import Primitive, kernel, primitive, tensor_of
 from ..tensor import Tensor, constant
 
@@ -197,8 +198,10 @@ def whole(value: Any) -> Any:
         return value
     value = tensor_of(value)
     if isinstance(value, (list, tuple)):
-        return tuple(int(v) for v in value)
+        return tuple(map(whole, value))
     array = np.asarray(value)
+    if array.dtype.kind not in "iub" and array.size:
+        raise TypeError(f"whole numbers are needed at {here()}, not {value!r}")
     return int(array) if not array.ndim else tuple(int(v) for v in array)
 
 
@@ -279,6 +282,8 @@ def unstack(value: Any, num: int | None = None, axis: int = 0, name: str | None 
     x = as_tensor(value)
     if not x.ndim:
         raise refused("unstack", "it needs at least one axis; this is a scalar")
+    if not -x.ndim <= axis < x.ndim:
+        raise refused("unstack", f"axis={axis} is not one of a tensor of shape {x.shape}")
     if num is not None and num != x.shape[axis]:
         raise refused("unstack", f"num={num}, but the axis has length {x.shape[axis]}")
     if x.shape[axis] == 0:
@@ -304,7 +309,7 @@ def split(value: Any, num_or_size_splits: Any, axis: int = 0, name: str | None =
 
 def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
     """Repeat the whole tensor along each axis."""
-    x, times = as_tensor(input), whole(multiples)
+    x, times = as_tensor(input), lengths(multiples)
     if len(times) != x.ndim:
         raise refused("tile", f"{len(times)} multiples {times} for a tensor of shape {x.shape}")
     spread = [1 if k % 2 == 0 else n for n in x.shape for k in (0, 1)]

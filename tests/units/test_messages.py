@@ -122,3 +122,15 @@ def test_a_target_that_is_no_tensor_is_refused():
     with tf.GradientTape() as tape:
         pass
     assert "not 3.0" in message_of(lambda: tape.gradient(3.0, tf.constant(1.0)), TypeError)
+
+
+def test_arguments_of_another_kind_are_named():
+    t = tf.constant([1.0, 2.0])
+    assert "'foo' is not a dtype" in message_of(lambda: tf.cast(t, "foo"), TypeError)
+    assert "whole numbers" in message_of(lambda: tf.zeros([2.5]), TypeError)
+    assert HERE in message_of(lambda: tf.reshape(t, (1, 2.0)), TypeError)
+    refused = tf.errors.InvalidArgumentError
+    assert "axis=2" in message_of(lambda: tf.unstack(t, axis=2), refused)
+    assert "multiples (2,) for a tensor of shape" in message_of(
+        lambda: tf.tile([[1.0]], 2), refused
+    )
