@@ -173,7 +173,12 @@ def move(page, box):
         assert page.locator(".jp-Cell").count() == cells
         written.fill(before)
         return
-    assert max(map(max, box.locator("svg.plot path").evaluate_all(SIDES))) > 50
+    for _ in range(100):  # it draws once it is in view and knows its width
+        sides = box.locator("svg.plot path").evaluate_all(SIDES)
+        if drawn := max(map(max, sides), default=0) > 50:
+            break
+        page.wait_for_timeout(100)
+    assert drawn
     slider = box.locator("input[type='range']:enabled").first
     before = slider.input_value()
     key = "ArrowLeft" if before == slider.get_attribute("max") else "ArrowRight"
