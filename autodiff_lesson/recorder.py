@@ -90,6 +90,8 @@ class Recorder:
     """
 
     is_tape = False
+    ended = False
+    """Whether it has stopped listening for good."""
 
     def __init__(self) -> None:
         self._records: list[Record] = []
@@ -148,7 +150,7 @@ class only:
     """For the length of a ``with``, keep just the recorders that ``choose`` picks.
 
     The old list comes back whatever happens inside, so an exception leaves nobody listening
-    who did not listen before.
+    who did not listen before; nor does a tape come back whose gradient was asked for inside.
     """
 
     __slots__ = ("_choose", "_before")
@@ -161,7 +163,7 @@ class only:
         thread.active = [r for r in self._before if self._choose(r)]
 
     def __exit__(self, *error: object) -> None:
-        thread.active = self._before
+        thread.active = [r for r in self._before if not r.ended]
 
 
 def silence() -> only:

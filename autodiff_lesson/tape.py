@@ -77,6 +77,11 @@ class GradientTape(Recorder):
         if self._recording:
             self._stop()
 
+    @property
+    def ended(self) -> bool:  # type: ignore[override]
+        """Whether it has left its ``with``, or a one-shot tape its only gradient."""
+        return not self._recording
+
     def _stop(self) -> None:
         self._recording = False
         thread.active = [r for r in thread.active if self not in (r, getattr(r, "tape", None))]
@@ -362,6 +367,10 @@ class _Pause(Recorder):
             note(Record(stop, record.inputs, {}, record.output, record.code, record.instruction))
 
         self.append = cut_off
+
+    @property
+    def ended(self) -> bool:  # type: ignore[override]
+        return self.tape.ended
 
 
 def _stacked(

@@ -42,6 +42,21 @@ def test_an_error_inside_a_custom_gradient_leaves_the_tape_as_it_was():
     assert tape.gradient(y, x).numpy() == 6.0
 
 
+def test_a_tape_asked_for_its_gradient_inside_a_custom_gradient_stays_ended():
+    x = tf.constant(3.0)
+    tape = tf.GradientTape()
+
+    @tf.custom_gradient
+    def asks(x):
+        assert tape.gradient(x * x, x) is None  # x is not watched: asking is what ends the tape
+        return x * 1.0, lambda upstream: upstream
+
+    with tape:
+        asks(x)
+        assert thread.active == []
+    assert thread.active == []
+
+
 def test_an_error_inside_a_backward_rule_leaves_the_outer_tape_recording():
     @tf.custom_gradient
     def broken(x):
