@@ -12,6 +12,7 @@ from . import nest
 from .lifted import Lifted
 from .lines import here, place_of, user_frame
 from .ops.elementwise import identity
+from .ops.shape import as_tensor
 from .primitive import tensor_of
 from .recorder import Record, Recorder, only, thread
 from .tensor import Tensor, constant
@@ -106,22 +107,32 @@ def custom_gradient(f: Callable) -> Callable:
     [3.0, 2.0]
     """
 
-    @functools.wraps(f)
-    def decorated(*args: Any, **kwargs: Any) -> Any:
-        tensors = [_as_tensor(x) for x in nest.flatten(args)]
-        listening = thread.active
+    return _Custom(f)
+
+
+class _Custom:
+    """What `custom_gradient` makes; on an object it is a method, whose self has no gradient."""
+
+    def __init__(self, function: Callable):
+        functools.update_wrapper(self, function)
+        self._function = function
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else _Custom(types.MethodType(self._function, instance))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        f, listening = self._function, thread.active
+        tensors = [as_tensor(x) for x in nest.flatten(args)]
         for recorder in listening:
             recorder.begins("custom")
         # Tapes hear what runs inside, since grad may use it and have a gradient itself. But the
         # outputs are new tensors, which for them come out of the one record of the whole call.
         reader = _Reader()
-        thread.active = [reader, *listening]
-        try:
+        with only(lambda recorder: True):
+            thread.active.append(reader)
             y, grad = _two(f, f(*nest.pack_sequence_as(args, tensors), **kwargs))
-            thread.active = [r for r in listening if not r.is_tape]
-            outputs = [identity(_as_tensor(part)) for part in nest.flatten(y)]
-        finally:
-            thread.active = listening
+        with only(lambda recorder: not recorder.is_tape):
+            outputs = [identity(as_tensor(part)) for part in nest.flatten(y)]
         variables = [v for v, t in reader.read_ones() if not any(t is x for x in tensors)]
         for variable in variables:
             for recorder in listening:
@@ -143,24 +154,6 @@ def custom_gradient(f: Callable) -> Callable:
         for recorder in listening:
             recorder.customized(made)
         return nest.pack_sequence_as(y, outputs)
-
-    return _Custom(f, decorated)
-
-
-class _Custom:
-    """What `custom_gradient` makes; on an object it is a method, whose self has no gradient."""
-
-    def __init__(self, function: Callable, decorated: Callable):
-        functools.update_wrapper(self, function)
-        self._decorated = decorated
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._decorated(*args, **kwargs)
-
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        if instance is None:
-            return self
-        return custom_gradient(types.MethodType(self.__wrapped__, instance))  # type: ignore[attr-defined]
 
 
 def _takes_variables(grad: Callable) -> bool:
@@ -211,11 +204,6 @@ class _Reader(Recorder):
 
     def read_ones(self) -> list[tuple]:
         return list(self._read.values())
-
-
-def _as_tensor(x: Any) -> Tensor:
-    found = tensor_of(x)
-    return found if type(found) is Tensor else constant(found)
 
 
 def _two(f: Callable, result: Any) -> tuple:

@@ -11,33 +11,46 @@ from .primitive import ROWS, Primitive
 from .tensor import Tensor
 
 
-class Lifted(np.lib.mixins.NDArrayOperatorsMixin):
-    """A tensor inside a rule while somebody records the backward pass.
+class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
+    """What a rule gets in place of an array: operators, ufuncs and NumPy functions ask its row.
 
-    It answers to operators, ufuncs and NumPy functions by running their rows, so each of them is
-    recorded. What has no row is an error, never a silent array.
+    A subclass says which array it stands for, and what it is to run a row. What has no row is an
+    error, never a silent array.
     """
+
+    __slots__ = ()
+    array: Any
+    shape = property(lambda self: self.array.shape)
+    ndim = property(lambda self: self.array.ndim)
+    size = property(lambda self: self.array.size)
+    dtype = property(lambda self: self.array.dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return self._ask(ufunc, inputs, kwargs) if method == "__call__" else NotImplemented
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return self._ask(func, args, kwargs)
+
+    def _ask(self, func: Callable, args: tuple, kwargs: dict) -> Any:
+        row = ROWS.get(func)
+        if row is None:
+            raise TypeError(f"a backward rule uses {func.__name__}, which has no row in the table")
+        inputs, attributes = bind(row, args, kwargs)
+        return self._run(row, inputs, attributes)
+
+    def _run(self, row: Primitive, inputs: tuple, attributes: dict) -> Any:
+        raise NotImplementedError
+
+
+class Lifted(StandIn):
+    """A tensor inside a rule while somebody records the backward pass: each row is recorded."""
 
     __slots__ = ("tensor",)
 
     def __init__(self, tensor: Tensor):
         self.tensor = tensor
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.tensor._value.shape
-
-    @property
-    def ndim(self) -> int:
-        return self.tensor._value.ndim
-
-    @property
-    def size(self) -> int:
-        return self.tensor._value.size
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self.tensor._value.dtype
+    array = property(lambda self: self.tensor._value)
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
         raise TypeError(
@@ -45,20 +58,7 @@ class Lifted(np.lib.mixins.NDArrayOperatorsMixin):
             "Rules use operators, ufuncs, and functions that are rows of the table"
         )
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method != "__call__":
-            return NotImplemented
-        return self._run(ufunc, inputs, kwargs)
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return self._run(func, args, kwargs)
-
-    @staticmethod
-    def _run(func: Callable, args: tuple, kwargs: dict) -> Any:
-        row = ROWS.get(func)
-        if row is None:
-            raise TypeError(f"a backward rule uses {func.__name__}, which has no row in the table")
-        inputs, attributes = bind(row, args, kwargs)
+    def _run(self, row: Primitive, inputs: tuple, attributes: dict) -> Any:
         tensors = [x.tensor if type(x) is Lifted else x for x in inputs]
         made = row(*Lifted._counted(row, tensors), **attributes)
         return tuple(map(Lifted, made)) if type(made) is tuple else Lifted(made)

@@ -55,7 +55,7 @@ class Formula:
     @property
     def value(self) -> Any:
         """What the rule gives on this step's numbers; a tuple if there are several lines."""
-        values = tuple(e.value for _, e in self._lines)
+        values = tuple(e.array for _, e in self._lines)
         return values[0] if len(values) == 1 else values
 
     def with_numbers(self) -> str:
@@ -144,9 +144,9 @@ def _upstreams(z: tuple, upstream: Any) -> tuple:
     """The adjoints of the outputs as symbols; ones if the record was not played backward."""
     given = upstream if type(upstream) is tuple else (upstream,) * len(z)
     if upstream is None:
-        given = tuple(np.ones_like(o.value)[()] for o in z)
+        given = tuple(np.ones_like(o.array)[()] for o in z)
     return tuple(
-        Symbol(np.zeros_like(o.value) if part is None else part, "bar " + o.name)
+        Symbol(np.zeros_like(o.array) if part is None else part, "bar " + o.name)
         for part, o in zip(given, z, strict=True)
     )
 
@@ -155,7 +155,7 @@ def _contribution(record: Record, i: int, g: tuple, z: tuple, symbols: list) -> 
     """Run the rule of input ``i`` on symbols."""
     op = record.op
     if isinstance(op, CustomGradient):
-        value = op._ask([Tensor(part.value) for part in g])[i]
+        value = op._ask([Tensor(part.array) for part in g])[i]
         if value is None:
             return None
         index = f"[{i}]" if len(record.inputs) > 1 else ""

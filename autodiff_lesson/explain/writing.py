@@ -98,7 +98,7 @@ def written_latex(e: Symbol) -> str:
 def with_numbers(e: Symbol) -> str:
     """An expression with its numbers in it, and what they come to, if they are few."""
     text = _write(e, _Style(_TEXT, numbers=True))[0]
-    return text if e.value.size > _FEW or e.row is None else f"{text} = {_array(e.value)}"
+    return text if e.array.size > _FEW or e.row is None else f"{text} = {_array(e.array)}"
 
 
 class _Style(NamedTuple):
@@ -159,7 +159,7 @@ def _call(op: str, args: tuple, attributes: dict, style: _Style) -> str:
 
 def _leaf(e: Any, style: _Style) -> str:
     """A name, or a number."""
-    name, value = (e.name, e.value) if type(e) is Symbol else ("", np.asarray(e))
+    name, value = (e.name, e.array) if type(e) is Symbol else ("", np.asarray(e))
     if name and not is_number(name) and not (style.numbers and value.size <= _FEW):
         if name.startswith("bar "):
             return (adjoint if style.forms is _TEXT else adjoint_latex)(name[4:])

@@ -226,11 +226,8 @@ def follow(lines: Lines, op: Primitive, args: tuple, attributes: dict, outputs: 
 
 
 def _unwrapped(forward: Any) -> Any:
-    return (
-        getattr(forward, "__wrapped__", forward)
-        if type(forward) is types.FunctionType
-        else (forward)
-    )
+    is_python = type(forward) is types.FunctionType
+    return getattr(forward, "__wrapped__", forward) if is_python else forward
 
 
 def _whole(lines: Lines, op: Primitive, args: tuple, attributes: dict, outputs: list) -> tuple:

@@ -11,7 +11,7 @@ from ..primitive import tensor_of
 from ..tensor import Tensor, constant
 from .arithmetic import add, multiply
 from .elementwise import cast
-from .shape import broadcast_to, lengths, packed
+from .shape import broadcast_to, lengths
 
 
 def zeros(shape: Any, dtype: Any = np.float32, name: str | None = None) -> Tensor:
@@ -79,7 +79,7 @@ def convert_to_tensor(
     value: Any, dtype: Any = None, dtype_hint: Any = None, name: str | None = None
 ) -> Tensor:
     """A tensor for whatever stands for one; a tensor itself comes back unchanged."""
-    found = packed(tensor_of(value))
+    found = tensor_of(value)
     if type(found) is not Tensor:
         return constant(found, dtype, name=name)
     if dtype not in (None, found.dtype):

@@ -150,28 +150,28 @@ def reduce_sum(
     >>> reduce_sum([[1.0, 2.0], [3.0, 4.0]], axis=0).numpy()
     array([4., 6.], dtype=float32)
     """
-    return _sum(as_tensor(input_tensor), axis=whole(axis), keepdims=keepdims)
+    return _sum(input_tensor, axis=whole(axis), keepdims=keepdims)
 
 
 def reduce_mean(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
     """The mean over ``axis``, in the tensor's dtype: the mean of ints is an int."""
-    return _mean(as_tensor(input_tensor), axis=whole(axis), keepdims=keepdims)
+    return _mean(input_tensor, axis=whole(axis), keepdims=keepdims)
 
 
 def reduce_max(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
     """The largest number over ``axis``. Numbers that tie for it share the gradient."""
-    return _max(as_tensor(input_tensor), axis=whole(axis), keepdims=keepdims)
+    return _max(input_tensor, axis=whole(axis), keepdims=keepdims)
 
 
 def reduce_min(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
     """The smallest number over ``axis``. Numbers that tie for it share the gradient."""
-    return _min(as_tensor(input_tensor), axis=whole(axis), keepdims=keepdims)
+    return _min(input_tensor, axis=whole(axis), keepdims=keepdims)
 
 
 def reduce_prod(
@@ -198,14 +198,14 @@ def reduce_any(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
     """Whether any is true."""
-    return _any(as_tensor(input_tensor), axis=whole(axis), keepdims=keepdims)
+    return _any(input_tensor, axis=whole(axis), keepdims=keepdims)
 
 
 def reduce_all(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
     """Whether all are true."""
-    return _all(as_tensor(input_tensor), axis=whole(axis), keepdims=keepdims)
+    return _all(input_tensor, axis=whole(axis), keepdims=keepdims)
 
 
 def reduce_std(
@@ -225,7 +225,7 @@ def reduce_variance(
 
 def cumsum(x: Any, axis: int = 0, name: str | None = None) -> Tensor:
     """The running sum along ``axis``."""
-    return _cumsum(as_tensor(x), axis=whole(axis))
+    return _cumsum(x, axis=whole(axis))
 
 
 def argmax(input: Any, axis: int | None = None, output_type: Any = np.int64, name: Any = None):

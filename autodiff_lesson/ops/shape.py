@@ -213,18 +213,14 @@ def lengths(shape: Any) -> tuple:
 
 def as_tensor(x: Any) -> Tensor:
     """The tensor that ``x`` stands for; a list that holds tensors stays connected to them."""
-    if type(x) is Tensor:
-        return x
-    found = packed(tensor_of(x))
+    found = tensor_of(x)
     return found if type(found) is Tensor else constant(found)
 
 
-def packed(x: Any) -> Any:
-    """Lists that hold tensors, stacked; whatever else, as it is."""
-    if isinstance(x, (list, tuple)):
-        items = [packed(item) for item in x]
-        return _stack(*items, axis=0) if any(type(tensor_of(t)) is Tensor for t in items) else x
-    return x
+def packed(items: list | tuple) -> Any:
+    """A list that holds tensors, or lists of them, stacked; any other list as it is."""
+    found = [tensor_of(item) for item in items]
+    return _stack(*found, axis=0) if any(type(t) is Tensor for t in found) else items
 
 
 Primitive.packed = staticmethod(packed)
@@ -233,17 +229,17 @@ Primitive.packed = staticmethod(packed)
 # ---------------------------------------------------------------- the functions users call
 def reshape(tensor: Any, shape: Any, name: str | None = None) -> Tensor:
     """The same numbers in another shape; one length may be -1."""
-    return _reshape(as_tensor(tensor), shape=lengths(shape))
+    return _reshape(tensor, shape=lengths(shape))
 
 
 def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Tensor:
     """Repeat along axes of length 1, and along new ones in front, up to ``shape``."""
-    return _broadcast(as_tensor(input), shape=whole(shape))
+    return _broadcast(input, shape=whole(shape))
 
 
 def transpose(a: Any, perm: Any = None, name: str | None = None) -> Tensor:
     """Change the order of the axes; without ``perm``, reverse it."""
-    return _transpose(as_tensor(a), axes=whole(perm))
+    return _transpose(a, axes=whole(perm))
 
 
 def expand_dims(input: Any, axis: int, name: str | None = None) -> Tensor:
@@ -268,13 +264,13 @@ def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Tensor:
 
 def concat(values: Any, axis: int, name: str | None = None) -> Tensor:
     """Join tensors along an axis they have."""
-    parts = [values] if isinstance(values, Tensor) else map(packed, values)
+    parts = [values] if isinstance(values, Tensor) else values
     return _concat(*parts, axis=whole(axis))
 
 
 def stack(values: Any, axis: int = 0, name: str | None = None) -> Tensor:
     """Join tensors of one shape along a new axis."""
-    return _stack(*map(packed, values), axis=whole(axis))
+    return _stack(*values, axis=whole(axis))
 
 
 def unstack(value: Any, num: int | None = None, axis: int = 0, name: str | None = None) -> list:
