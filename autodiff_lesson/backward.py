@@ -13,7 +13,7 @@ twice gives the same answer twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -70,14 +70,14 @@ class Backward:
         """``starts``: per source, the number of records when it was watched, and its ids."""
         self.kept: list[tuple[int, ...]] = []
         self._kept: set[int] = set()
+        self.reached: set[int] = set()
+        self.records: list[Record] = []
         for _, ids in starts:
             self.kept.append(ids)
             self._kept.update(ids)
-        self.reached: set[int] = set()
-        self.records: list[Record] = []
         swept = 0
         for begin, ids in sorted(starts):
-            if self.reached:
+            if self.reached and begin > swept:
                 self._sweep(records[swept:begin])
             self.reached.update(ids)
             swept = begin
@@ -98,34 +98,38 @@ class Backward:
                             reached.add(id(output))
                     break
 
-    def steps(self, adjoints: dict[int, Any], lift: Any) -> Iterator[tuple]:
+    def play(self, adjoints: dict[int, Any], lift: Any, told: Sequence[Callable] = ()) -> None:
         """The backward pass: see the head of this file. ``lift`` makes what rules compute with.
 
-        Yields the fields of a `BackwardStep` with those of its contributions, as plain tuples.
+        Each of ``told`` is called with every `BackwardStep`.
         """
         reached, kept = self.reached, self._kept
         for record in reversed(self.records):
             output = record.output
             if type(output) is tuple:
                 g = self._upstreams(adjoints, output, lift)
+                if g is None:
+                    continue
                 z: Any = tuple(map(lift, output))
             else:
                 key = id(output)
                 g = adjoints.pop(key, None)
-                if key in kept and g is not None:
+                if g is None:
+                    continue
+                if key in kept:
                     adjoints[key] = g
                 z = lift(output)
-            if g is None:
-                continue
-            contributions = []
+            contributions: list[Contribution] = []
             for position, tensor, local in record.op.pull_back(g, z, record, reached, lift):
                 shape, key = tensor._value.shape, id(tensor)
                 value = local if local.shape == shape else sum_to(local, shape=shape)
                 before = adjoints.get(key)
                 adjoints[key] = total = value if before is None else before + value
-                contributions.append((position, tensor, local, value, total))
+                if told:
+                    contributions.append(Contribution(position, tensor, local, value, total))
             if contributions:
-                yield record, g, contributions
+                for tell in told:
+                    tell(BackwardStep(record, g, contributions))
 
     def _upstreams(self, adjoints: dict[int, Any], outputs: tuple, lift: Any) -> tuple | None:
         """The adjoints of several outputs; zeros for one that no gradient came back to."""
@@ -147,9 +151,7 @@ class Backward:
         adjoints = seeded(target, output_gradients, lift)
         for recorder in listening:
             recorder.begins("backward")
-        for step in self.steps(adjoints, lift):
-            for recorder in listening:
-                recorder.stepped(step)
+        self.play(adjoints, lift, [r.stepped for r in listening] if listening else ())
         return [_summed(adjoints, ids) for ids in self.kept]
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from .primitive import ROWS, Primitive
 from .tensor import Tensor
 
 
-class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
+class StandIn(NDArrayOperatorsMixin):
     """What a rule gets in place of an array: operators, ufuncs and NumPy functions ask its row.
 
     A subclass says which array it stands for, and what it is to run a row. What has no row is an

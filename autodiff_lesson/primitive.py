@@ -27,6 +27,7 @@ from itertools import count
 from typing import Any
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from .errors import InvalidArgumentError
 from .lines import here
@@ -64,6 +65,10 @@ class Primitive:
         rules: one rule per input; None where no gradient flows (an index, a condition). With
             ``variadic`` a single rule that is also told the input's ``position``. Empty if the
             operation has no gradient at all.
+        pull_back: runs the rules of those inputs of a record that are in ``reached``. It gets the
+            adjoint ``g`` of the output ``z`` (tuples, if there are several), the record, and
+            ``lift``, which makes of a tensor what rules compute with; it gives, for each of the
+            inputs, (position, input, what the rule gave).
         floating: whether it refuses whole numbers and bools, of which NumPy would make float64.
     """
 
@@ -85,6 +90,11 @@ class Primitive:
         known = next((rule for rule in rules if rule), None)
         self.inputs, self.attributes = _signature(known, forward)
         self._keywords = frozenset(self.attributes)
+        self.pull_back = self._from_many
+        if len(rules) == 1 and not variadic:  # one input and two are nearly all there is
+            self.pull_back = self._from_one
+        elif len(rules) == 2 and not self.attributes:
+            self.pull_back = self._from_two
 
     def __repr__(self) -> str:
         return f"<Primitive: {self.name}>"
@@ -115,53 +125,39 @@ class Primitive:
         except (ValueError, TypeError, IndexError) as error:
             raise self._refused(inputs, attributes, error) from None
         output = tuple(map(Tensor, value)) if type(value) is tuple else Tensor(value)
-        if thread.active:
-            record(self, inputs, attributes, output)
+        if active := thread.active:
+            record(active, self, inputs, attributes, output)
         return output
 
     def of_two(self) -> Callable[[Any, Any], Tensor]:
         """The same as a plain function of two inputs: what an operator runs, at half the cost."""
-        compute = self.compute
+        compute, ndarray = self.compute, np.ndarray
 
         def run(x: Any, y: Any) -> Tensor:
             if type(x) is not Tensor or type(y) is not Tensor:
                 x, y = self._pair(x, y)
             a, b = x._value, y._value
-            if a.dtype is not b.dtype:
+            # of two scalars the class tells the dtype, sooner than they make one to show
+            if (type(a) is ndarray or type(a) is not type(b)) and a.dtype is not b.dtype:
                 self._check_dtypes((x, y))
             try:
                 output = Tensor(compute(a, b))
             except (ValueError, TypeError) as error:
                 raise self._refused((x, y), {}, error) from None
-            if thread.active:
-                record(self, (x, y), _NO_ATTRIBUTES, output)
+            if active := thread.active:
+                record(active, self, (x, y), _NO_ATTRIBUTES, output)
             return output
 
         return run
 
-    def pull_back(self, g: Any, z: Any, played: Record, reached: set[int], lift: Callable) -> list:
-        """Run the rules of those inputs of a record that are in ``reached``.
+    def _from_one(self, g: Any, z: Any, played: Record, reached: set[int], lift: Callable) -> Any:
+        """`pull_back` of one input."""
+        (x,), (rule,) = played.inputs, self.rules
+        return ((0, x, rule(g, z, lift(x), **played.attributes)),) if rule else ()
 
-        Args:
-            g: the adjoint of the output; a tuple of them if there are several.
-            z: the output.
-            lift: makes of a tensor what rules compute with.
-
-        Returns:
-            (position of the input, the input, what its rule gave), for each of them.
-        """
-        inputs, attributes, rules = played.inputs, played.attributes, self.rules
-        if attributes or self.variadic or len(rules) > 2:
-            values = [*map(lift, inputs)]
-            return [
-                (position, x, rule(g, z, *values, **attributes))
-                for position, x, rule in zip(count(), inputs, self.rules_for(played))
-                if rule and id(x) in reached
-            ]
-        if len(rules) == 1:  # one input and two again
-            (x,), (rule,) = inputs, rules
-            return [(0, x, rule(g, z, lift(x)))] if rule else []
-        (x, y), (by_x, by_y) = inputs, rules
+    def _from_two(self, g: Any, z: Any, played: Record, reached: set[int], lift: Callable) -> Any:
+        """`pull_back` of two inputs."""
+        (x, y), (by_x, by_y) = played.inputs, self.rules
         a, b = lift(x), lift(y)
         given = []
         if by_x and id(x) in reached:
@@ -169,6 +165,15 @@ class Primitive:
         if by_y and id(y) in reached:
             given.append((1, y, by_y(g, z, a, b)))
         return given
+
+    def _from_many(self, g: Any, z: Any, played: Record, reached: set[int], lift: Callable) -> Any:
+        """`pull_back` of however many inputs."""
+        values = [*map(lift, played.inputs)]
+        return [
+            (position, x, rule(g, z, *values, **played.attributes))
+            for position, x, rule in zip(count(), played.inputs, self.rules_for(played))
+            if rule and id(x) in reached
+        ]
 
     def rules_for(self, record: Record) -> Sequence[Rule | None]:
         """The rule of each input of a record; a variadic row's single rule is told which it is."""
@@ -289,10 +294,10 @@ def kernel(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def dispatch(*args: Any, **attributes: Any) -> Any:
-        # the first argument decides: in a rule all are lifted, or none is
-        first = args[0]
-        if type(first) is np.ndarray or not hasattr(type(first), "__array_function__"):
+        # the first argument decides: in a rule all are stand-ins for arrays, or none is
+        if not isinstance(args[0], NDArrayOperatorsMixin):
             return function(*args, **attributes)
+        first: Any = args[0]
         return first.__array_function__(dispatch, (type(first),), args, attributes)
 
     return dispatch

@@ -25,7 +25,7 @@ class Print:
         """Print, and tell who listens."""
         show_line(*(x._value for x in inputs), **how)
         if thread.active:
-            record(self, inputs, how, None)
+            record(thread.active, self, inputs, how, None)
         return ()
 
 

@@ -111,7 +111,7 @@ class Recorder:
         """What is recorded from here on is a 'backward' pass, or the inside of a 'custom' call."""
 
     def stepped(self, step: Any) -> None:
-        """The backward pass made a step: the fields of a `tape.BackwardStep`, lifted."""
+        """The backward pass made a step: a `backward.BackwardStep`, lifted."""
 
     def customized(self, record: Record) -> None:
         """The call of a custom gradient ends; tapes see it as this one record."""
@@ -130,13 +130,17 @@ class _Thread(threading.local):
 thread = _Thread()
 
 
-def record(op: Any, inputs: tuple, attributes: dict[str, Any], output: Any) -> None:
-    """Tell every active recorder that ``op`` ran."""
+def record(
+    active: list[Recorder], op: Any, inputs: tuple, attributes: dict[str, Any], output: Any
+) -> None:
+    """Tell the ``active`` recorders that ``op`` ran."""
     frame: Any = sys._getframe(2)  # see `user_frame`, whose call would cost a tenth
-    while INSIDE[frame.f_code.co_filename] and frame.f_back is not None:
+    code = frame.f_code
+    while INSIDE[code.co_filename] and frame.f_back is not None:
         frame = frame.f_back
-    made = Record(op, inputs, attributes, output, frame.f_code, frame.f_lasti)
-    for recorder in thread.active:
+        code = frame.f_code
+    made = Record(op, inputs, attributes, output, code, frame.f_lasti)
+    for recorder in active:
         recorder.append(made)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import nest
-from .backward import Backward, BackwardStep, Contribution, seeded, value_of
+from .backward import Backward, BackwardStep, seeded, value_of
 from .errors import warn
 from .lines import here, place_of, user_frame
 from .ops.shape import reshape, stack
@@ -84,7 +84,10 @@ class GradientTape(Recorder):
 
     def _stop(self) -> None:
         self._recording = False
-        thread.active = [r for r in thread.active if self not in (r, getattr(r, "tape", None))]
+        if thread.active[-1:] == [self]:
+            thread.active.pop()
+        else:
+            thread.active = [r for r in thread.active if self not in (r, getattr(r, "tape", None))]
 
     # What recorders are told
 
@@ -165,7 +168,7 @@ class GradientTape(Recorder):
         """
         unconnected = _unconnected(unconnected_gradients)
         self._use()
-        flat = nest.flatten(sources)
+        flat = [sources] if type(sources) is Tensor else nest.flatten(sources)
         found = self._backward(flat).gradients(target, output_gradients)
         if unconnected is UnconnectedGradients.ZERO:
             found = [
@@ -299,15 +302,11 @@ class GradientTape(Recorder):
         for recorder in thread.active:
             if not recorder.is_tape:  # what a function records must not depend on these values
                 recorder.left(tensor_of(nest.flatten(target)[0]), "numpy")
+        steps: list[BackwardStep] = []
         with silence():
-            steps = self._backward(flat).steps(seeded(target, output_gradients, value_of), value_of)
-        while True:
-            with silence():  # only while a step is made: between steps the caller's code runs
-                step = next(steps, None)
-            if step is None:
-                return
-            record, g, contributions = step
-            yield BackwardStep(record, g, [Contribution(*c) for c in contributions])
+            adjoints = seeded(target, output_gradients, value_of)
+            self._backward(flat).play(adjoints, value_of, [steps.append])
+        yield from steps
 
     # How it works
 
@@ -336,18 +335,21 @@ class GradientTape(Recorder):
         A variable's are the ids of the values that were read, and of its value now, which may be
         the target itself.
         """
+        key = id(source)
         if isinstance(source, Tensor):
-            ids: tuple[int, ...] = (id(source),)
+            ids: tuple[int, ...] = (key,)
         elif hasattr(source, "_read"):
+            reads = self._reads.get(key, {})
             now = id(getattr(source, "_tensor", source))
-            ids = tuple({**self._reads.get(id(source), {}), now: None})
+            ids = tuple(reads) if now in reads else (*reads, now)
         else:
             raise TypeError(
                 f"a source of gradient() is {source!r}: it must be a tensor or a variable that "
                 "the tape watched"
             )
-        if id(source) in self._watched:
-            return self._watched[id(source)][1], ids
+        watched = self._watched.get(key)
+        if watched is not None:
+            return watched[1], ids
         # it may stand in the middle, made of something that is watched
         derived = any(source is t for record in self.records for t in record.outputs)
         return 0 if derived else len(self._records), ids

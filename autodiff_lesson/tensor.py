@@ -20,14 +20,14 @@ class Tensor:
     """
 
     __slots__ = ("_value", "_name")
+    _name: str | None
 
     # `array + tensor` is left to the tensor, so that it is recorded (and is a tensor)
     __array_priority__ = 100
     __hash__ = None  # type: ignore[assignment]  # == compares element by element
 
-    def __init__(self, value: Any, name: str | None = None):
+    def __init__(self, value: Any):
         self._value = value
-        self._name = name
 
     @property
     def shape(self) -> TensorShape:
@@ -47,7 +47,7 @@ class Tensor:
     @property
     def name(self) -> str | None:
         """The name it was given with ``name=``, or None."""
-        return self._name
+        return getattr(self, "_name", None)
 
     def get_shape(self) -> TensorShape:
         """The shape, in TensorFlow's older spelling."""
@@ -172,7 +172,9 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
     array = as_value(value, None if dtype is None else numpy_dtype(dtype))
     if shape is not None:
         array = _shaped(array, tuple(shape))
-    return Tensor(array, name)
+    made = Tensor(array)
+    made._name = name
+    return made
 
 
 def _shaped(array: Any, shape: tuple) -> Any:

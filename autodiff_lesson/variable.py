@@ -108,21 +108,25 @@ class Variable:
                 f"shape {self.shape}, and the assigned value shape {source.shape} are "
                 "incompatible. Give a value of the variable's own shape"
             )
+        return self._hold(source)
+
+    def _hold(self, source: Tensor) -> Variable:
+        """Take over a tensor that fits."""
         if not source._value.flags.c_contiguous:
             source = contiguous(source)  # a variable always has its numbers in order in memory
         tensor = Tensor(source._value)
-        if thread.active:
-            record(LEFT["assign"], (source,), {"variable": self}, tensor)
+        if active := thread.active:
+            record(active, LEFT["assign"], (source,), {"variable": self}, tensor)
         self._tensor = tensor
         return self
 
     def assign_add(self, delta: Any, name: str | None = None, read_value: bool = True) -> Variable:
         """Add ``delta`` to it."""
-        return self.assign(self._read() + self._delta(delta))
+        return self._hold(self._read() + self._delta(delta))
 
     def assign_sub(self, delta: Any, name: str | None = None, read_value: bool = True) -> Variable:
         """Subtract ``delta`` from it."""
-        return self.assign(self._read() - self._delta(delta))
+        return self._hold(self._read() - self._delta(delta))
 
     def _delta(self, value: Any) -> Any:
         """What to add or subtract: of the very shape, since a variable does not broadcast."""

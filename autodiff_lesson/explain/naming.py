@@ -186,7 +186,7 @@ def _period(group: list[Record]) -> int:
 def _given(tape: Any, records: list[Record]) -> Iterator[tuple[Tensor, str]]:
     """``name=`` of a tensor or a variable."""
     for record in records:
-        yield from ((t, t._name or "") for t in (*record.inputs, *record.outputs))
+        yield from ((t, t.name or "") for t in (*record.inputs, *record.outputs))
         if variable := record.attributes.get("variable"):
             yield from ((t, variable_name(variable)) for t in record.outputs)
     watched = getattr(tape, "_watched", {})

@@ -88,7 +88,7 @@ def _run(op: Any, attributes: dict, inputs: list[Tensor]) -> tuple[Tensor, ...]:
         return ()
     if op is ASSIGN:
         made = Tensor(inputs[0]._value)
-        record(ASSIGN, tuple(inputs), attributes, made)
+        record(thread.active, ASSIGN, tuple(inputs), attributes, made)
         return (made,)
     output = op(*inputs, **attributes)
     return output if type(output) is tuple else (output,)

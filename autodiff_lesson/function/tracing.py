@@ -123,8 +123,7 @@ class Tracing(Recorder):
     def stepped(self, step: Any) -> None:
         """A step of it was recorded: note what is whose adjoint, for the names."""
         self.backward[-1] = (self.backward[-1][0], len(self.records))
-        _, _, contributions = step
-        for _, tensor, _, value, adjoint in contributions:
+        for _, tensor, _, value, adjoint in step.contributions:
             self.contributions[id(value.tensor)] = value.tensor
             self.adjoints[id(tensor)] = (adjoint.tensor, tensor)
 

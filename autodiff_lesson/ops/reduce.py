@@ -116,7 +116,7 @@ _sum = primitive(sum_kernel,
     lambda g, z, x, *, axis, keepdims: spread(g, x, axis, keepdims), name="reduce_sum")
 _mean = primitive(mean_kernel,
     lambda g, z, x, *, axis, keepdims:
-        spread(g * (math.prod(z.shape) / max(math.prod(x.shape), 1)), x, axis, keepdims),
+        spread(g * (z.size / max(x.size, 1)), x, axis, keepdims),
     name="reduce_mean")
 _max = primitive(max_kernel,
     lambda g, z, x, *, axis, keepdims: shared(g, z, x, axis, keepdims), name="reduce_max")

@@ -77,7 +77,7 @@ def recorded(f: Callable, values: dict[str, float]) -> tuple[GradientTape, Tenso
     if not isinstance(y, Tensor) or y.shape.rank != 0:
         what = f"a tensor of shape {y.shape}" if isinstance(y, Tensor) else repr(y)[:80]
         raise ValueError(f"explore: f must give a scalar tensor; it gave {what}")
-    if y._name is None and all(y is not given for given in inputs.values()):
+    if y.name is None and all(y is not given for given in inputs.values()):
         y._name = "y"  # as in the caption; a name from f's own lines comes first
     return tape, y, list(inputs.values())
 
