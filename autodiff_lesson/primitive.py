@@ -198,10 +198,12 @@ class Primitive:
 
     def _as_tensors(self, inputs: tuple) -> Any:
         """Whatever is not a tensor takes the dtype of the tensors beside it."""
-        found = list(inputs)
-        for i, x in enumerate(found):
+        found = [tensor_of(x) for x in inputs]
+        for x in found:
             if type(x) is not Tensor:
-                found[i] = tensor_of(x)
+                break
+        else:
+            return tuple(found)
         alike = self.alike or range(len(found))
         dtype = None
         for i in alike:
@@ -219,12 +221,7 @@ class Primitive:
         return tuple(found)
 
     def _pair(self, x: Any, y: Any) -> tuple[Tensor, Tensor]:
-        """The same for two inputs of one dtype; a number or a variable is the commonest."""
-        if type(y) is float and type(x) is Tensor:
-            if (number := x._value.dtype.type) in _FLOATS:
-                return x, Tensor(number(y))
-        elif type(x) is float and type(y) is Tensor and y._value.dtype.type in _FLOATS:
-            return Tensor(y._value.dtype.type(x)), y
+        """The same for two inputs of one dtype; one beside a tensor is the commonest."""
         x, y = tensor_of(x), tensor_of(y)
         if type(x) is Tensor:
             if type(y) is not Tensor:
@@ -236,6 +233,8 @@ class Primitive:
         return x, y
 
     def _converted(self, value: Any, dtype: np.dtype | None) -> Any:
+        if type(value) is float and dtype is not None and dtype.type in _FLOATS:
+            return dtype.type(value)  # what most numbers beside a tensor are
         try:
             return as_value(value, dtype)
         except InvalidArgumentError as error:

@@ -181,7 +181,7 @@ def inner(paddings: tuple, shape: tuple) -> tuple:
 
 def _repeats(key: Any) -> bool:
     """Whether a key may name one place twice: only arrays of indices do."""
-    return any(
+    return type(key) is not int and any(
         isinstance(k, (list, np.ndarray)) and np.asarray(k).dtype.kind != "b"
         for k in (key if isinstance(key, tuple) else (key,))
     )
@@ -397,7 +397,9 @@ def meshgrid(*args: Any, indexing: str = "xy", name: str | None = None) -> list[
 
 def getitem(x: Any, key: Any) -> Tensor:
     """``x[key]``: whole numbers, slices, ``...``, ``tf.newaxis``, a tensor or array of bools."""
-    return _slice(x, key=_plain_key(tuple(key) if isinstance(key, list) else key))
+    if type(key) is not int:
+        key = _plain_key(tuple(key) if isinstance(key, list) else key)
+    return _slice(x, key=key)
 
 
 def _plain_key(key: Any) -> Any:
