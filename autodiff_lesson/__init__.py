@@ -9,6 +9,7 @@ and a tape's ``walk`` and ``records``.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
 
 from . import tracebacks as _tracebacks
@@ -63,4 +64,8 @@ def __getattr__(name: str) -> Any:
     """Import ``tf.keras``, ``tf.data`` and what is this package's own when first used."""
     if name in _LATER:
         return importlib.import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(
+        f"{__name__} has no {name!r}: of TensorFlow it holds what its lessons use",
+        name=name,
+        obj=sys.modules[__name__],  # so that Python can suggest a name that is meant
+    )
