@@ -58,7 +58,7 @@ SUMS = NOTEBOOKS / ".sha256sums"  # written by tests/refresh_notebooks.py
 def set_up():
     """Bring .venv up to date. Costs nothing, and needs no network, when it is."""
     notes = read_notes()
-    if notes.get("python") != this_python() or not PYTHON.exists():
+    if notes.get("python") != this_python() or not runs():
         make_venv()
         notes = {"python": this_python()}
         write_notes(notes)
@@ -99,6 +99,15 @@ def this_python():
     return "{} {}".format(sys.implementation.cache_tag, sysconfig.get_platform())
 
 
+def runs():
+    """Whether .venv's Python starts: on Windows it is there, but does not, once the Python that
+    it was made with is gone."""
+    try:
+        return subprocess.call([str(PYTHON), "-c", ""], stderr=subprocess.DEVNULL) == 0
+    except OSError:
+        return False
+
+
 def wanted():
     """A hash of all that an installation depends on: the two files, and where the project is."""
     content = hashlib.sha256(str(ROOT).encode("utf-8", "surrogateescape"))
@@ -124,7 +133,7 @@ def make_venv():
 
 
 def install():
-    what = "Installing what the lessons need (once; about 450 MB)"
+    what = "Installing what the lessons need (once; about 700 MB)"
     if shutil.which("uv"):
         command = [shutil.which("uv"), "pip", "install", "--python", str(PYTHON)]
         # pip too: students type %pip install
@@ -145,9 +154,15 @@ def install():
 
 
 AGAIN = """\
-Most often the network, a proxy or a full disk is the reason (450 MB are needed). pip's own
+Most often the network, a proxy or a full disk is the reason (700 MB are needed). pip's own
 settings (pip.conf, PIP_INDEX_URL, PIP_PROXY) are followed. Then start again: what is already
 done is kept."""
+
+
+IN_USE = """\
+Most often another program still uses .venv (a JupyterLab of an earlier start, an editor, a
+virus scanner): close it, and start again. If nobody may write into this folder, move the
+project to one of your own."""
 
 
 def stop_without(module):
@@ -243,7 +258,8 @@ def lab(options):
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         print("You are root (in a container?), so JupyterLab is started with --allow-root.")
         options = options + ["--allow-root"]
-    become([str(PYTHON), "-m", "jupyterlab"] + options)
+    print("Starting JupyterLab. It runs until you press Ctrl-C here.")
+    become([str(PYTHON), "-m", "jupyterlab", "--log-level=WARN"] + options)
 
 
 def test(options):
@@ -279,6 +295,8 @@ def main(arguments):
             commands[name](arguments[1:])
         except KeyboardInterrupt:
             stop("stopped.", "Start again to go on: what is already done is kept.")
+        except OSError as error:
+            stop("a file could not be written, removed or run:\n    {}".format(error), IN_USE)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = (ROOT / "start.py").read_text(encoding="utf-8")
 LESSON = "01_what_the_tape_records.ipynb"
 WHEEL = "stand_in-1.0-py3-none-any.whl"
+JUPYTERLAB = ["-m", "jupyterlab", "--log-level=WARN"]
 TELL = (
     "import json, os, sys\nprint(json.dumps([__name__, sys.argv[1:], os.getcwd(), sys.prefix]))\n"
 )
@@ -120,7 +121,8 @@ def test_from_a_fresh_machine_to_the_lesson_and_to_the_tests(project):
         assert what in first.stdout
     name, options, folder, prefix = json.loads(first.stdout.splitlines()[-1])
     assert name == "__main__"
-    assert options[:4] == [
+    assert options[:5] == [
+        "--log-level=WARN",
         f"--LabApp.default_url=/lab/tree/notebooks/{LESSON}",
         *("--no-browser", "--port", "8899"),
     ]
@@ -322,6 +324,14 @@ def test_a_python_that_is_gone_is_replaced(start, steps, monkeypatch):
     assert steps == ["make_venv", "install", "configure"]
 
 
+def test_a_python_that_does_not_start_is_replaced(start, steps, monkeypatch):
+    start.set_up()
+    steps.clear()
+    monkeypatch.setattr(start.subprocess, "call", lambda *args, **options: 103)  # as on Windows
+    start.set_up()
+    assert steps == ["make_venv", "install", "configure"]
+
+
 def test_a_failed_install_is_tried_again(start, steps, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(start, "install", lambda: sys.exit("no network"))
@@ -339,6 +349,21 @@ def test_an_own_venv_is_emptied_but_for_the_mark(start, commands, project):
     start.make_venv()
     assert list(start.VENV.iterdir()) == [start.NOTES]
     assert start.read_notes() == {}
+
+
+def test_a_file_in_use_is_said_with_its_fix(start, monkeypatch):
+    start.write_notes({"python": "old"})
+    (start.VENV / "python.exe").mkdir()
+
+    def in_use(path):
+        raise PermissionError(13, "Access is denied", path)
+
+    monkeypatch.setattr(start.shutil, "rmtree", in_use)
+    with pytest.raises(SystemExit) as error:
+        start.main(["test"])
+    assert "Access is denied" in str(error.value) and "python.exe" in str(error.value)
+    assert "another program still uses .venv" in str(error.value)
+    assert start.read_notes() == {}  # still known as its own
 
 
 def test_notes_cut_short_are_still_a_mark(start, project):
@@ -433,24 +458,24 @@ def test_without_lesson_1_the_next_one_opens(start, became, project):
     add_lesson(project, "02_the_gradient_of_x_squared.ipynb")
     start.lab([])
     url = "/lab/tree/notebooks/02_the_gradient_of_x_squared.ipynb"
-    assert became == ["-m", "jupyterlab", f"--LabApp.default_url={url}"]
+    assert became == [*JUPYTERLAB, f"--LabApp.default_url={url}"]
 
 
 def test_without_any_lesson_jupyterlab_opens(start, became):
     start.lab(["--no-browser"])
-    assert became == ["-m", "jupyterlab", "--no-browser"]
+    assert became == [*JUPYTERLAB, "--no-browser"]
 
 
 def test_a_notebook_of_ones_choice_opens(start, became, project):
     add_lesson(project)
     start.lab(["notebooks/mine.ipynb"])
-    assert became == ["-m", "jupyterlab", "notebooks/mine.ipynb"]
+    assert became == [*JUPYTERLAB, "notebooks/mine.ipynb"]
 
 
 def test_root_is_told_what_is_done_about_it(start, became, monkeypatch, capsys):
     monkeypatch.setattr(start.os, "geteuid", lambda: 0, raising=False)
     start.lab([])
-    assert became == ["-m", "jupyterlab", "--allow-root"]
+    assert became == [*JUPYTERLAB, "--allow-root"]
     assert "--allow-root" in capsys.readouterr().out
 
 
