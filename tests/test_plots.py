@@ -396,6 +396,13 @@ def test_names_at_the_ends_do_not_cover_each_other():
     assert boxes[-1].y1 <= ax.figure.bbox.y1 and boxes[0].x1 <= ax.figure.bbox.x1
 
 
+def test_the_name_of_a_line_below_the_picture_points_to_its_edge():
+    sizes = {"Adadelta": optimizers.Adadelta(1.0, epsilon=1e-3)}
+    _, losses = show.trajectories(surfaces.plateau, sizes, steps=200)
+    assert losses.lines[0].get_ydata()[-1] < losses.get_ylim()[0]
+    assert losses.texts[0].xy[1] == losses.get_ylim()[0]
+
+
 def test_matplotlib_waits_until_it_is_needed():
     code = (
         "import sys, autodiff_lesson.show.races, autodiff_lesson.show.surfaces\n"
