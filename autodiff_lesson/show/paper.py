@@ -106,8 +106,9 @@ def name_ends(ax: Axes, ends: Sequence[tuple[str, Any, str]]) -> None:
         at[i] = min(at[i], at[i + 1] - half[i] - half[i + 1])
     bottom, top = sorted(ax.get_ylim())
     for (name, (x, y), colour), height in zip(ends, at[np.argsort(order)]):
+        end = x, np.clip(y, bottom, top)  # a line may end below the picture
         leader = {"arrowstyle": "-", "color": colour, "lw": 1.2, "alpha": 0.7, "relpos": (0, 0.5)}
         ax.annotate(
-            name, (x, np.clip(y, bottom, top)), (1.07, height), textcoords="axes fraction", va="center", fontsize=SMALL,
+            name, end, (1.07, height), textcoords="axes fraction", va="center", fontsize=SMALL,
             color=INK, annotation_clip=False, arrowprops=leader | {"shrinkA": 1, "shrinkB": 4},
         )  # fmt: skip
