@@ -155,8 +155,9 @@ def install():
 
 AGAIN = """\
 Most often the network, a proxy or a full disk is the reason (700 MB are needed). pip's own
-settings (pip.conf, PIP_INDEX_URL, PIP_PROXY) are followed. Then start again: what is already
-done is kept."""
+settings (pip.conf, PIP_INDEX_URL, PIP_PROXY) are followed. If pip was building something, this
+Python is newer than a package: start with an older one, for example `py -3.13 start.py` or
+`python3.13 start.py`. Then start again: what is already done is kept."""
 
 
 IN_USE = """\
