@@ -29,6 +29,13 @@ def case(expected, inside, *says, source="x", after="", tape="tf.GradientTape()"
 
 case("not watched", "y = x * x", "`y = x * x`", "tape.watch(x)")
 case("not watched", "u = fixed * 2.0\ny = u * u", "u was computed inside the `with`", source="u")
+case("not watched", "tape.watch(x)\nu = tf.round(x * 2.0)\ny = u * u",
+     "`u = tf.round(x * 2.0)`", "nothing flows back through round", "tape.watch(u)",
+     source="u")  # fmt: skip
+case("not watched", "tape.watch(many)\ny = many[0] * many[1]", "The tape never saw many[0]",
+     "x[0] written again", source="many[0]")  # fmt: skip
+case("not watched", "tape.watch(x)\ny = x * x", "The tape never saw x", "given anew",
+     after="x = tf.constant(3.5)")  # fmt: skip
 case("watched too late", "y = x * x\ntape.watch(x)", "`y = x * x`", "first line")
 case("not trainable", "y = fixed * fixed", "fixed is a variable with trainable=False",
      "tape.watch(fixed)", source="fixed")  # fmt: skip
@@ -64,15 +71,28 @@ case("int", "tape.watch(x)\na = int(x)\ny = w * a", "`a = int(x)`", "int()")
 case("format", "tape.watch(x)\ny = w * float(f'{x:.3f}')", "through text")
 case("copied", "tape.watch(x)\nnew = tf.Variable(x)\ny = new * new",
      "new in `y = new * new`", "the numbers of x")  # fmt: skip
+case("array", "tape.watch(x)\na = np.array([x * x, 1.0])\ny = tf.reduce_sum(w * a)",
+     "what was computed from x left the tape")  # fmt: skip
 
 # nothing leads from the one to the other
 case("not connected", "tape.watch(x)\ny = w * w", "`y = w * w`", "from w", "x was never used")
 case("not connected", "u = v * 2.0\ny = w * w", "v was used in `u = v * 2.0`",
      "does not lead there", source="v")  # fmt: skip
+case("not connected", "params = {'w': v, 'b': w}\ny = w * w", "depend on params['w']",
+     "params['w'] was never used", source="params['w']")  # fmt: skip
+case("not connected", "tape.watch(x)\nn = tf.size(x)\ny = tf.cast(n, tf.float32) * w",
+     "x was never used inside the `with`, or only for its shape")  # fmt: skip
+case("not connected",
+     "tape.watch(x)\nwith tf.GradientTape() as inner:\n    inner.watch(x)\n    u = 2.0 * x\n"
+     "y = inner.gradient(u, x)",
+     "`y = inner.gradient(u, x)`", "a derivative in which x does not occur",
+     "unconnected_gradients='zero'")  # fmt: skip
 case("not connected", "y = w * w", "v was never used", source="v")
 case("not connected", "tape.watch(x)\nboth = tf.constant([x, x])\ny = tf.reduce_sum(both)",
      "from both", "write tf.stack")  # fmt: skip
 case("outside the with", "tape.watch(x)\nu = x * x", "`u = x * x`", "Indent", after="y = u * 2.0")
+case("outside the with", "tape.watch(x)\nu = x * x\ny = tf.constant(1.0)",
+     "made of plain numbers", "compute it from x")  # fmt: skip
 case("outside the with", "tape.watch(x)", "recorded nothing", after="y = x * 2.0")
 case("reset", "tape.watch(x)\ny = x * x\ntape.reset()", "`tape.reset()`", "after the reset")
 
@@ -89,7 +109,7 @@ def test_case(expected, program, source, says):
         assert words in reason
     assert repr(reason) == reason
     # it is None, and looking did not use the tape up
-    assert names["tape"].gradient(names["y"], names[source]) is None
+    assert names["tape"].gradient(names["y"], eval(source, names)) is None
 
 
 def test_a_number_is_no_target():
@@ -97,8 +117,36 @@ def test_a_number_is_no_target():
     with tf.GradientTape() as tape:
         tape.watch(x)
         y = np.mean(x)
-    assert explain.why_none(tape, y, x).case == "not a tensor"
-    assert explain.why_none(tape, x * x, 3.0).case == "not a tensor"
+    reason = explain.why_none(tape, y, x)
+    assert reason.case == "not a tensor" and "y is a float32" in reason
+    assert "x left the tape through a NumPy function in `y = np.mean(x)`" in reason
+    assert reason.place.text == "y = np.mean(x)"
+
+
+def test_what_a_function_forgot_to_return_is_no_target():
+    v = tf.Variable(2.0)
+    with tf.GradientTape() as tape:
+        loss = [v * v].clear()
+    reason = explain.why_none(tape, loss, v)
+    assert reason.case == "not a tensor" and "End it with `return`" in reason
+
+
+def test_a_source_is_a_tensor():
+    with tf.GradientTape() as tape:
+        y = tf.constant(1.0) * 2.0
+    array = np.zeros(3)
+    for source, says in ((3, "tf.constant(3.0)"), (array, "tf.constant(array)"), ("w", "Ask for")):
+        reason = explain.why_none(tape, y, source)
+        assert reason.case == "not a tensor"
+        assert says.replace("array", "source") in reason
+
+
+def test_of_several_sources_the_first_without_a_gradient():
+    v, w, unused = tf.Variable(2.0), tf.Variable(3.0), tf.Variable(4.0)
+    with tf.GradientTape() as tape:
+        y = v * w
+    assert "does not depend on unused" in explain.why_none(tape, y, [v, {"w": w, "x": unused}])
+    assert explain.why_none(tape, y, (v, w)).case == "connected"
 
 
 def test_a_gradient_that_is_not_none():

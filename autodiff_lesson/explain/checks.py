@@ -14,11 +14,14 @@ from ..recorder import Record, silence
 from ..tape import GradientTape
 from ..tensor import Tensor, as_value
 from .formula import grad_line
+from .naming import in_line
+from .reasons import EXITS, onward
 from .sentence import Sentence
 
 _DIRECTIONS = 3
-# step and tolerance of central differences: about the cube root of the precision, and its square
-_STEPS = {"float64": (1e-5, 1e-5), "float32": (1e-2, 2e-2)}
+# steps and tolerance of central differences: about the cube root of the precision, and its square;
+# a step is tried after a longer one where f bends too much for that
+_STEPS = {"float64": ((1e-5, 1e-7), 1e-5), "float32": ((1e-2,), 2e-2)}
 
 
 class GradientReport(Sentence):
@@ -59,7 +62,7 @@ def check_gradients(f: Callable, *args: Any, order: int = 2) -> GradientReport:
         except InvalidArgumentError as error:
             if "dtypes" not in str(error) and "float32" not in str(error):
                 raise
-            # f holds float32 tensors of its own: then its numbers decide
+            # f holds float32 tensors of its own, or casts to float32: then its numbers decide
             problems, checked = _Check(f, args, np.float32).report(order)
     text = f"{name}: right ({', '.join(checked)})"
     if problems:
@@ -75,16 +78,22 @@ class _Check:
         self.args = [_converted(a, dtype) for a in args]
         self.varied = [i for i, a in enumerate(self.args) if a.dtype.is_floating]
         self.dtype = np.dtype(dtype)
-        self.step, self.tolerance = _STEPS[self.dtype.name]
+        self.steps, self.tolerance = _STEPS[self.dtype.name]
         self.random = np.random.default_rng(0)
 
     def report(self, order: int) -> tuple[list[str], list[str]]:
         """What is wrong, and what was compared."""
         count = len(self.varied)
         if not count:
-            return ["no argument is a floating number: nothing to vary"], []
+            return ["no argument is a floating number: nothing to vary. Write 3.0, not 3"], []
         checked = [f"{count} argument{'s' if count != 1 else ''}"]
-        customs = self._customs()
+        tape, sources, outputs = self._taped(self.f, self.args)
+        if not outputs:
+            nothing = "it returns no floating tensor: compute with tf operations, and return that"
+            return [nothing, *_lost(tape, sources)], []
+        if any(o.dtype.name != self.dtype.name for o in outputs) and self.dtype == np.float64:
+            raise InvalidArgumentError("f casts to float32")  # `check_gradients` goes on with that
+        customs = [r for r in tape._records if isinstance(r.op, CustomGradient)]
         problems = [problem for record in customs for problem in self._promises(record)]
         checked += ["count, shapes and linearity of grad"] if customs else []
         if not problems:
@@ -107,21 +116,39 @@ class _Check:
             pairs = zip(_floating(f(*args)), weights, strict=True)
             return sum(float(np.sum(o._value.astype(np.float64) * w)) for o, w in pairs)
 
+        here = value(self.args)
+        if not np.isfinite(here):
+            return [f"{what} is not there: the function is {here} at this point. Take another one"]
+        if here != value(self.args):
+            return ["f gives another value at each call: draw its random numbers outside of it"]
         problems = []
         for i, slope in zip(self.varied, slopes, strict=True):
             for _ in range(_DIRECTIONS):
                 direction = self._draw(self.args[i].shape)
                 found = 0.0 if slope is None else float(np.sum(slope._value * direction))
-                ahead, behind = (value(self._moved(i, s * direction)) for s in (1, -1))
-                wanted = (ahead - behind) / (2 * self.step)
-                if not abs(found - wanted) <= self.tolerance * (1 + abs(wanted)):
+                wrong = self._against(value, here, i, direction, found)
+                if wrong:
                     along = "" if direction.size == 1 else "along a random direction "
-                    problems.append(
-                        f"{what} by argument {i}: {along}the rule gives {found:.4g}, finite "
-                        f"differences {wanted:.4g}"
-                    )
+                    problems.append(f"{what} by argument {i}: {along}the rule gives {wrong}")
                     break
-        return problems
+        return problems + _lost(tape, sources) if problems else []
+
+    def _against(self, value: Callable, here: float, i: int, direction: Any, found: float) -> str:
+        """How a slope differs from finite differences, in words; '' if it agrees."""
+        for step in self.steps:
+            ahead, behind = (value(self._moved(i, s * direction)) for s in (step, -step))
+            wanted = (ahead - behind) / (2 * step)
+            if abs(found - wanted) <= self.tolerance * (1 + abs(wanted)):
+                return ""
+        sides = ((here - behind) / step, (ahead - here) / step)
+        if not np.isfinite(wanted):
+            return f"{found:.4g}, and f is not finite beside this point. Take another one"
+        if abs(sides[0] - sides[1]) > 1e5 * step * (1 + abs(wanted)):
+            return (
+                f"{found:.4g}, finite differences {sides[0]:.4g} on one side and {sides[1]:.4g} on "
+                "the other: f has a kink or a jump there. Take another point"
+            )
+        return f"{found:.4g}, finite differences {wanted:.4g}"
 
     def _gradient(self, *args: Tensor) -> list[Tensor]:
         """The gradients of f as a function, which has a gradient in turn."""
@@ -149,15 +176,10 @@ class _Check:
     def _moved(self, i: int, direction: Any) -> list[Tensor]:
         """The arguments, of which one has made a step."""
         args = list(self.args)
-        args[i] = self._tensor(args[i]._value + self.step * direction)
+        args[i] = self._tensor(args[i]._value + direction)
         return args
 
     # ------------------------------------------------------------ custom gradients
-    def _customs(self) -> list[Record]:
-        """The calls of custom functions inside f."""
-        tape, _, _ = self._taped(self.f, self.args)
-        return [r for r in tape._records if isinstance(r.op, CustomGradient)]
-
     def _promises(self, record: Record) -> list[str]:
         """What the grad of a custom function does wrong whatever its formula: count, shapes; and
         it must be linear in upstream."""
@@ -170,6 +192,11 @@ class _Check:
             first = self._asked(op, one)
         except ValueError as error:
             return [str(error)]
+        except TypeError as error:
+            if "positional argument" not in str(error):
+                raise
+            wanted = f"one upstream gradient for each of the {len(one)} results of {op.name}"
+            return [f"{error}: it gets {wanted}. {says}"]
         misshapen = [
             f"the grad of {op.name} gives shape {g.shape} for argument {i}, which has shape "
             f"{x._value.shape}. {says}"
@@ -206,6 +233,17 @@ class _Check:
     def _asked(self, op: CustomGradient, upstream: list) -> list:
         found = op._ask([Tensor(u[()]) for u in upstream])
         return [None if g is None else np.asarray(getattr(g, "_value", g)) for g in found]
+
+
+def _lost(tape: GradientTape, sources: list[Tensor]) -> list[str]:
+    """A sentence for the first step that keeps the tape from seeing all of f."""
+    reached = onward(set(map(id, sources)), tape._records)
+    for record in tape._records:
+        jumps = any(not t.dtype.is_floating for t in record.outputs)  # a condition, an index
+        if not (record.op.rules or jumps or reached.isdisjoint(map(id, record.inputs))):
+            through = EXITS.get(record.op.name, (record.op.name,))[0]
+            return [f"nothing flows back through {through} in {in_line(record)}"]
+    return []
 
 
 def _floating(outputs: Any) -> list[Tensor]:

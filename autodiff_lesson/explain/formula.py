@@ -234,4 +234,5 @@ def _legend(record: Record) -> dict[int, str]:
     if len(known) != len(inputs):  # a row that takes any number of inputs
         known = tuple(f"x{i}" for i in range(1, len(inputs) + 1))
     called = ["z"] if len(outputs) == 1 else [f"z{i}" for i in range(1, len(outputs) + 1)]
-    return {id(t): n for t, n in zip((*inputs, *outputs), (*known, *called), strict=True)}
+    pairs = zip((*outputs, *inputs[::-1]), (*called, *known[::-1]), strict=True)
+    return {id(t): n for t, n in pairs}  # what comes in twice goes by its first name

@@ -15,7 +15,7 @@ from ..tensor import Tensor
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
-def names(tape: Any, frame: FrameType | None = None) -> dict[int, str]:
+def names(tape: Any, frame: FrameType | None = None, unnamed: str | None = None) -> dict[int, str]:
     """What to call each tensor of a recording: a dict from ``id(tensor)`` to a name.
 
     The name is, in this order: the one it was assigned to on its line (``u = x * x``), its
@@ -27,6 +27,7 @@ def names(tape: Any, frame: FrameType | None = None) -> dict[int, str]:
     Args:
         tape: a tape, or records.
         frame: where to look for names; the caller's without it.
+        unnamed: what to call what has no name, in place of v1, v2, ...
 
     >>> import autodiff_lesson as tf
     >>> x = tf.constant(3.0)
@@ -49,7 +50,7 @@ def names(tape: Any, frame: FrameType | None = None) -> dict[int, str]:
         returned,
         _assigned(records),
         _given(tape, records),
-        _in_frame(frame or user_frame(2)),
+        in_frame(frame or user_frame(2)),
         _used(records),
     ):
         if name and id(tensor) in order:
@@ -61,7 +62,7 @@ def names(tape: Any, frame: FrameType | None = None) -> dict[int, str]:
     named = {key: name for base, keys in bases.items() for key, name in _numbered(base, keys, made)}
     stems = {base.rstrip("0123456789") for base in bases}
     letter = next(c for c in ("v", "t", "tensor") if c not in stems)  # v3 is not the third v
-    fresh = (f"{letter}{i}" for i in itertools.count(1))
+    fresh = (f"{letter}{i}" if unnamed is None else unnamed for i in itertools.count(1))
     called = {key: named[key] if key in named else next(fresh) for key in order}
     for copy, argument in copies.items():
         called[copy] = called[argument]
@@ -201,14 +202,7 @@ def variable_name(variable: Any) -> str:
     return "" if name == type(variable).__name__ else name
 
 
-def name_in(frame: FrameType, item: Any) -> str:
-    """What the user calls something in a frame, else the name of a variable; '' without either."""
-    scopes = (frame.f_locals, frame.f_globals)
-    found = (n for scope in scopes for n, x in scope.items() if x is item and n[0] != "_")
-    return next(found, "") or (variable_name(item) if hasattr(item, "_read") else "")
-
-
-def _in_frame(frame: FrameType) -> Iterator[tuple[Tensor, str]]:
+def in_frame(frame: FrameType) -> Iterator[tuple[Tensor, str]]:
     """Local names, then global ones; not those that begin with ``_``, nor IPython's ``Out``.
 
     A variable that was given a name goes by that.

@@ -9,9 +9,14 @@ import numpy as np
 from ..lines import Place, user_frame
 from ..primitive import Primitive
 from ..recorder import Record, silence
-from .naming import in_line, names
+from .naming import in_line, is_number, names
 from .sentence import Sentence
 from .writing import adjoint
+
+_TOO_LATE = (
+    "A tf.where or a factor 0 behind {op} comes too late, since 0 times inf is nan: give {op} a "
+    "harmless number, tf.where(ok, {x}, 1.0) in place of {x}"
+)
 
 
 class Birth(NamedTuple):
@@ -81,7 +86,8 @@ def _backward(tape: Any, target: Any, called: dict[int, str]) -> Birth | None:
     sources = [w for w, _ in tape._watched.values()]
     for step in tape.walk(target, sources):
         upstream = step.upstream if type(step.upstream) is tuple else (step.upstream,)
-        if not all(_finite(g) for g in upstream if g is not None):
+        went_in = (*upstream, *(t._value for t in step.record.inputs))
+        if not all(_finite(value) for value in went_in if value is not None):
             continue
         for given in step.contributions:
             name = called[id(given.tensor)]
@@ -105,6 +111,8 @@ def _born(step: Any, given: Any, name: str, called: dict[int, str]) -> Birth:
                 f"its derivative by {name} is {_at(local, where)}, and {_at(g, where)} (upstream) "
                 f"times that is {_at(given.local, where)}"
             )
+            if not g[where] and not np.broadcast_to(given.tensor._value, g.shape)[where]:
+                made += f". {_TOO_LATE.format(op=record.op.name, x=name)}"
     return _birth(record, f"Backward: {{}}, where {values}{_index(where)}: {made}.")
 
 
@@ -115,9 +123,9 @@ def _birth(record: Record, sentence: str) -> Birth:
 
 
 def _values(tensors: tuple, where: tuple[int, ...], shape: tuple, called: dict[int, str]) -> str:
-    """Each tensor's name and its number at one place."""
-    each = {id(t): t for t in tensors}.values()
-    return ", ".join(f"{called[id(t)]} = {_at(t._value, where, shape)}" for t in each)
+    """Each tensor's name and its number at one place; not what is a number in the line itself."""
+    each = {id(t): t for t in tensors if not is_number(called[id(t)])}.values()
+    return ", ".join(called[id(t)] + _at(t._value, where, shape, " = ") for t in each)
 
 
 def _local(record: Any, position: int, g: Any) -> Any:
@@ -140,13 +148,13 @@ def _first(value: Any) -> tuple[int, ...]:
     return tuple(int(i) for i in np.argwhere(~np.isfinite(value))[0])
 
 
-def _at(value: Any, where: tuple[int, ...], shape: tuple | None = None) -> str:
+def _at(value: Any, where: tuple[int, ...], shape: tuple | None = None, sign: str = "") -> str:
     """One number of an array, or the whole's shape if no single number belongs to that place."""
     try:
-        wide = np.broadcast_to(value, shape) if shape is not None else value
-        return f"{wide[where]:g}"
+        wide = np.broadcast_to(value, shape) if shape is not None and value.shape else value
+        return f"{sign}{wide[where] if value.shape else value:g}"
     except ValueError:
-        return f"{value:g}" if not value.shape else f"an array of shape {value.shape}"
+        return f" of shape {value.shape}"
 
 
 def _index(where: tuple[int, ...]) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import ast
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from types import FrameType
 from typing import Any
 
+import numpy as np
+
 from .. import nest
 from ..custom_gradient import CustomGradient
-from ..lines import Place, place_of, user_frame
+from ..lines import Place, expression_at, place_of, user_frame
 from ..recorder import Exit, Record, silence
 from ..tensor import Tensor
-from .naming import in_line, is_number, name_in, names
+from .naming import in_frame, in_line, is_number, names, variable_name
 from .sentence import Sentence
 
 
@@ -36,7 +39,7 @@ def why_none(tape: Any, target: Any, source: Any) -> Reason:
     Args:
         tape: a GradientTape, after its ``with``.
         target: what was, or would be, differentiated; a tensor or a nest of them.
-        source: one tensor or variable.
+        source: a tensor or variable; in a nest of them, the first without a gradient is looked at.
 
     Returns:
         A sentence with what to write instead; its ``.case`` names the reason in short.
@@ -48,15 +51,27 @@ def why_none(tape: Any, target: Any, source: Any) -> Reason:
     >>> why_none(tape, y, x).case
     'not watched'
     """
+    frame = user_frame()
+    y, x = _as_written(frame)
+    if isinstance(source, (list, tuple, dict)):
+        x = ""
     with silence():
-        inquiry = _Inquiry(tape, target, source, user_frame())
-        for case, asked, sentence in _CASES:
-            found = asked(inquiry)
-            if found:
-                words = inquiry.words | found
-                case, place = case.format(**words), words["place"]
-                return Reason(sentence.format(**words), case=case, place=place)
-    raise AssertionError("the last case fits whatever does not fit another")
+        for one in nest.flatten(source) or [source]:
+            reason = _Inquiry(tape, target, one, frame, y, x).answer()
+            if reason.case != "connected":
+                break
+    return reason
+
+
+def _as_written(frame: FrameType) -> tuple[str, str]:
+    """What the target and the source are called in the user's call, as far as that is a name."""
+    found = expression_at(frame.f_code, frame.f_lasti)
+    match found and found.node:
+        case ast.Call(func=called, args=[_, target, source]) if "why_none" in ast.unparse(called):
+            kinds = (ast.Name, ast.Attribute, ast.Subscript)
+            y, x = (ast.unparse(e) if isinstance(e, kinds) else "" for e in (target, source))
+            return y, x
+    return "", ""
 
 
 class _Inquiry:
@@ -66,15 +81,25 @@ class _Inquiry:
     nothing if the case does not fit.
     """
 
-    def __init__(self, tape: Any, target: Any, source: Any, frame: FrameType):
-        self.tape, self.source, self.frame = tape, source, frame
+    def __init__(self, tape: Any, target: Any, source: Any, frame: FrameType, y: str, x: str):
+        self.tape, self.source = tape, source
         self.records: list[Record] = tape._records
         self.targets = nest.flatten(target)
-        self.names = names(tape, frame)
-        x = self.called(source, "the source")
-        y = self.called(self.targets[0], "the target") if len(self.targets) == 1 else "the target"
+        self.names = names(tape, frame, unnamed="")
+        self.names |= {id(t): name for t, name in reversed(list(in_frame(frame)))}
+        x = x or self.called(source, "the source")
+        y = y or (len(self.targets) == 1 and self.called(self.targets[0])) or "the target"
         watch = f"tape.watch({x.replace('the ', '')})"
         self.words: dict[str, Any] = {"x": x, "y": y, "watch": watch, "place": None}
+
+    def answer(self) -> Reason:
+        """The first of the cases that fits."""
+        for case, asked, sentence in _CASES:
+            if found := asked(self):
+                words = self.words | found
+                case, place = case.format(**words), words["place"]
+                return Reason(sentence.format(**words), case=case, place=place)
+        raise AssertionError("the last case fits whatever does not fit another")
 
     # ------------------------------------------------------------ the recording
     @cached_property
@@ -89,51 +114,66 @@ class _Inquiry:
     @cached_property
     def far(self) -> set[int]:
         """Everything that was made from the source, by whatever step."""
-        return self._onward(self.records)
-
-    @cached_property
-    def good(self) -> set[int]:
-        """The same by steps that have a backward rule."""
-        return self._onward(r for r in self.records if r.op.rules)
-
-    def _onward(self, records: Iterable[Record]) -> set[int]:
-        found = set(self.starts)
-        for record in records:
-            if not found.isdisjoint(map(id, record.inputs)):
-                found.update(map(id, record.outputs))
-        return found
+        return onward(self.starts, self.records)
 
     @cached_property
     def needed(self) -> set[int]:
         """Everything that the target was made from, by whatever step."""
-        found = set(self.ends)
-        for record in reversed(self.records):
-            if not found.isdisjoint(map(id, record.outputs)):
-                found.update(map(id, record.inputs))
-        return found
+        return _back(self.ends, self.records)
 
     @cached_property
     def made(self) -> set[int]:
         return {id(t) for r in self.records for t in r.outputs}
 
-    def on_the_way(self, record: Record, reached: set[int]) -> bool:
-        """Whether a step leads from what is reached towards the target."""
-        inputs, outputs = map(id, record.inputs), map(id, record.outputs)
-        return not (reached.isdisjoint(inputs) or self.needed.isdisjoint(outputs))
+    @cached_property
+    def watched(self) -> set[int]:
+        """The tensors that the tape watches, and the values of the variables that it does."""
+        return set(self.tape._watched).union(*self.tape._reads.values())
+
+    @cached_property
+    def unwatched(self) -> bool:
+        derived = {id(t) for r in self.tape.records for t in r.outputs}
+        return id(self.source) not in derived.union(self.tape._watched)
+
+    def ways(self, reached: set[int], needed: set[int] | None = None) -> Iterator[Record]:
+        """The steps that use something that is reached, and lead to something that is needed."""
+        for record in self.records:
+            leads = needed is None or not needed.isdisjoint(map(id, record.outputs))
+            if leads and not reached.isdisjoint(map(id, record.inputs)):
+                yield record
 
     # ------------------------------------------------------------ words
-    def at(self, record: Record, **more: Any) -> dict:
-        return {"line": in_line(record), "op": record.op.name, "place": record.place, **more}
-
-    def called(self, item: Any, otherwise: str = "it") -> str:
+    def called(self, item: Any, otherwise: str = "") -> str:
         """A tensor's or variable's name, as far as it has one."""
-        known = self.names.get(id(getattr(item, "_tensor", item)), otherwise)
-        return name_in(self.frame, item) or known
+        name = self.names.get(id(getattr(item, "_tensor", item)))
+        return name or (hasattr(item, "_read") and variable_name(item)) or otherwise
+
+    def of(self, tensor: Tensor) -> str:
+        """What to call a tensor that was made of the source."""
+        return self.called(tensor, f"what was computed from {self.words['x']}")
+
+    def saw(self) -> dict:
+        """Where the source was used first, if anywhere."""
+        used = next(map(_at, self.ways(self.starts)), None)
+        saw = f" {used['line']} ran with nobody watching {self.words['x']}." if used else ""
+        return (used or {}) | {"saw": saw}
 
     # ------------------------------------------------------------ what may be the matter
-    def no_tensor(self, items: list) -> dict | None:
-        wrong = [t for t in items if not (isinstance(t, Tensor) or hasattr(t, "_read"))]
-        return {"kind": type(wrong[0]).__name__, "value": repr(wrong[0])} if wrong else None
+    def no_source(self) -> dict | None:
+        source, kind = self.source, type(self.source).__name__
+        if _is_tensor(source):
+            return None
+        if not isinstance(source, (int, float, np.generic, np.ndarray)):
+            return {"kind": kind, "instead": "Ask for a tensor or a variable."}
+        value = self.words["x"] if np.ndim(source) else repr(float(source))
+        make = f"Make it one before the `with`: x = tf.constant({value}), and watch it."
+        return {"kind": kind, "instead": make}
+
+    def no_target(self) -> dict | None:
+        wrong = [t for t in self.targets if not _is_tensor(t)]
+        left = wrong and self.escaped()
+        how = " {left} left the tape through {through} in {line}.".format(**left) if left else ""
+        return (left or {}) | {"kind": type(wrong[0]).__name__, "how": how} if wrong else None
 
     def connected(self) -> bool:
         steps = self.tape.walk(self.targets, self.source)
@@ -146,30 +186,19 @@ class _Inquiry:
 
     def cut(self, name: str = "", kinds: str = "fiub") -> dict | None:
         """The first step on the way through which nothing flows back, if it is one of these."""
-        ways = (r for r in self.records if not r.op.rules and self.on_the_way(r, self.far))
+        ways = (r for r in self.ways(self.far, self.needed) if not r.op.rules)
         record = next(ways, None)
         if record is None or name not in ("", record.op.name):
             return None
-        dtype = record.outputs[0].dtype
-        variable = self.called(record.attributes.get("variable"), "the variable")
-        found = self.at(record, dtype=dtype.name, variable=variable)
-        return found if dtype.dtype.kind in kinds else None
+        result = record.outputs[0]
+        found = {"dtype": result.dtype.name, "variable": self.called(result, "the variable")}
+        return _at(record) | found if result._value.dtype.kind in kinds else None
 
-    def unwatched(self, reason: Callable[[Any, Any], Any]) -> dict | None:
-        """The source was not watched, and for this reason."""
-        derived = {id(t) for r in self.tape.records for t in r.outputs}
-        watched = id(self.source) in self.tape._watched or id(self.source) in derived
-        if watched or not reason(self.source, self.tape):
-            return None
-        used = self.used()
-        if used is None:
-            return {"saw": ""}
-        return {"saw": f" {used['line']} ran with nobody watching {self.words['x']}."} | used
-
-    def used(self) -> dict | None:
-        """Where the source was used first."""
-        uses = (r for r in self.records if not self.starts.isdisjoint(map(id, r.inputs)))
-        return next(map(self.at, uses), None)
+    def cut_before(self) -> dict | None:
+        """The step through which nothing flows back from the source to what is watched."""
+        reached = onward(self.watched, self.records)
+        ways = self.ways(reached, _back(self.starts, self.records))
+        return next((_at(r) for r in ways if not r.op.rules), None)
 
     def reset(self) -> dict | None:
         if self.tape._reset_at is None:
@@ -179,82 +208,123 @@ class _Inquiry:
 
     def late(self) -> dict | None:
         begin = self.tape._watched.get(id(self.source), (None, 0))[1]
-        early = (r for r in self.records[:begin] if self.on_the_way(r, self.starts))
-        return next(map(self.at, early), None)
+        late = set(map(id, self.records[begin:]))
+        ways = self.ways(self.starts, self.needed)
+        return next((_at(r) for r in ways if id(r) not in late), None)
 
     def gave_none(self) -> dict | None:
-        for record in self.records:
-            if isinstance(record.op, CustomGradient) and self.on_the_way(record, self.good):
+        good = onward(self.starts, (r for r in self.records if r.op.rules))
+        for record in self.ways(good, self.needed):
+            if isinstance(record.op, CustomGradient):
                 grad = getattr(record.op.grad, "__code__", None)
-                return self.at(record, grad=place_of(grad, -1) if grad else record.place)
+                return _at(record) | {"grad": place_of(grad, -1) if grad else record.place}
         return None
 
     def copied(self) -> dict | None:
         """A tensor on the way to the target that holds the very value of one made of the source."""
         far = [t for r in self.records for t in (*r.inputs, *r.outputs) if id(t) in self.far]
         values = {id(t._value): t for t in (*far, _tensor(self.source))}
-        for record in self.records:
+        near = self.needed - self.far
+        for record in self.ways(near):
             for t in record.inputs:
-                origin = values.get(id(t._value))
-                if origin is not None and id(t) in self.needed and id(t) not in self.far:
-                    return self.at(record, copy=self.called(t), origin=self.called(origin))
+                if id(t) in near and (origin := values.get(id(t._value))) is not None:
+                    found = {"copy": self.called(t, "a tensor"), "origin": self.of(origin)}
+                    return _at(record) | found
         return None
 
     def escaped(self) -> dict | None:
         """A value that left for NumPy or plain Python; as text only if in no other way."""
-        exits = [r for r in self.records if isinstance(r.op, Exit) and not r.outputs]
-        exits = [r for r in exits if id(r.inputs[0]) in self.far]
+        exits = [r for r in self.ways(self.far) if isinstance(r.op, Exit) and not r.outputs]
         for record in sorted(exits, key=lambda r: r.op.name == "format"):
-            through = _EXITS.get(record.op.name, record.op.name)
-            return self.at(record, through=through, left=self.called(record.inputs[0]))
+            through, instead = EXITS[record.op.name]
+            found = {"through": through, "instead": instead, "left": self.of(record.inputs[0])}
+            return _at(record) | found
         return None
 
     def outside(self) -> dict | None:
         if not self.ends.isdisjoint(self.made):
             return None
-        return self.at(self.records[-1]) if self.records else {"line": "", "place": None}
+        return _at(self.records[-1]) if self.records else {"line": "", "place": None}
 
     def apart(self) -> dict:
         """Both are there, but nothing leads from one to the other."""
         inputs = [t for r in self.records for t in r.inputs if id(t) in self.needed]
-        leaves = {self.called(t): t for t in inputs if id(t) not in self.made}
-        known = set(self.tape._watched).union(*self.tape._reads.values())
-        new = [name for name, t in leaves.items() if id(t) not in known and not is_number(name)]
+        leaves = {id(t): self.called(t) for t in inputs if id(t) not in self.made}
+        named = ", ".join(dict.fromkeys(filter(None, leaves.values())))
+        new = [n for key, n in leaves.items() if key not in self.watched and not is_number(n)]
         makers = (r for r in self.records if not self.ends.isdisjoint(map(id, r.outputs)))
-        maker, used = next(map(self.at, makers), None), self.used()
-        unused = "was never used inside the `with`"
+        maker, used = (next(map(_at, them), None) for them in (makers, self.ways(self.starts)))
+        unused = "was never used inside the `with`" + (", or only for its shape" if new else "")
         return {
             "place": maker and maker["place"],
             "where": f" in {maker['line']}" if maker else "",
             "use": f"was used in {used['line']}, which does not lead there" if used else unused,
-            "made_of": _MADE_OF.format(", ".join(leaves), **self.words) if leaves else "",
+            "made_of": _MADE_OF.format(named, **self.words) if named else "",
             "hint": _HINT.format(**self.words) if new else "",
         }
+
+    def derivative(self) -> dict | None:
+        """The target is itself what a tape's gradient gave, inside this one."""
+        found = self.apart()
+        return found if found["place"] and ".gradient(" in found["place"].text else None
+
+
+def _at(record: Record) -> dict[str, Any]:
+    return {"line": in_line(record), "op": record.op.name, "place": record.place}
+
+
+def onward(tensors: set[int], records: Iterable[Record]) -> set[int]:
+    """These tensors, and all that was made of them."""
+    found = set(tensors)
+    for record in records:
+        if not found.isdisjoint(map(id, record.inputs)):
+            found.update(map(id, record.outputs))
+    return found
+
+
+def _back(tensors: set[int], records: list[Record]) -> set[int]:
+    """These tensors, and all that they were made of."""
+    found = set(tensors)
+    for record in reversed(records):
+        if not found.isdisjoint(map(id, record.outputs)):
+            found.update(map(id, record.inputs))
+    return found
+
+
+def _is_tensor(item: Any) -> bool:
+    return isinstance(item, Tensor) or hasattr(item, "_read")
 
 
 def _tensor(item: Any) -> Tensor:
     return item if isinstance(item, Tensor) else item._read()
 
 
-_EXITS = {
-    "numpy": ".numpy()", "array": "a NumPy function", "float": "float()", "int": "int()",
-    "index": "an index of Python's", "format": "text",
-}  # fmt: skip
+_NUMPY = "tf.reduce_mean instead of np.mean, the tensor itself instead of its .numpy()"
+EXITS = {
+    "numpy": (".numpy()", _NUMPY),
+    "array": ("a NumPy function", _NUMPY),
+    "float": ("float()", "the tensor itself instead of its float()"),
+    "int": ("int()", "tf.floor for a number without its fraction, which has no slope either"),
+    "index": ("an index of Python's", "tf.gather; but an index itself has no slope"),
+    "format": ("text", "the tensor itself instead of its text"),
+}
 _MADE_OF = " {y} was computed from {0}."
 _HINT = (
     " If a tf.constant was made of {x}, that copied its number only: write tf.stack where you "
-    "wrote tf.constant([…])."
+    "wrote tf.constant([…]). So do NumPy and model.predict: write model(x) instead."
 )
 
 # The cases, in the order in which they are looked for: the name, what is looked for, and the
 # sentence for what was found. The last one fits if no other does.
 _CASES: list[tuple[str, Callable[[_Inquiry], Any], str]] = [
-    ("not a tensor", lambda q: q.no_tensor(q.targets),
+    ("not a tensor", lambda q: q.no_source(),
+     "{x} is a {kind}, not a tensor. {instead}"),
+    ("not a tensor", lambda q: any(t is None for t in q.targets) and q.words,
+     "{y} is None, not a tensor: the function that computes it returned nothing. End it with "
+     "`return`."),
+    ("not a tensor", lambda q: q.no_target(),
      "{y} is a {kind}, not a tensor: it was computed outside TensorFlow's operations, where a tape "
-     "sees nothing. Compute it with tf operations inside the `with`."),
-    ("not a tensor", lambda q: q.no_tensor([q.source]),
-     "{x} is a {kind}, not a tensor. Make it one before the `with`: x = tf.constant({value}), and "
-     "watch it."),
+     "sees nothing.{how} Compute it with tf operations inside the `with`."),
     ("connected", lambda q: q.connected() and q.words,
      "The gradient of {y} by {x} is not None: {y} depends on {x} by recorded steps."),
     ("integer source", lambda q: q.integers(),
@@ -280,19 +350,29 @@ _CASES: list[tuple[str, Callable[[_Inquiry], Any], str]] = [
      "The gradient is None because {line} runs {op}, which is flat wherever it does not jump, so "
      "it has no gradient. Leave it out, or give it a rule of your own with @tf.custom_gradient."),
     # the source was not watched
-    ("reset", lambda q: q.unwatched(lambda x, tape: not q.used()) and q.reset(),
+    ("reset", lambda q: q.unwatched and not q.saw()["saw"] and q.reset(),
      "The tape was reset at {line}. That forgets what was recorded and what was watched. Watch "
      "and compute after the reset."),
-    ("not watched", lambda q: q.unwatched(lambda x, tape: id(x) in q.made),
+    ("not watched", lambda q: q.unwatched and q.cut_before(),
+     "{x} was computed inside the `with`, but {line} lies between it and what the tape watches, "
+     "and nothing flows back through {op}. To differentiate by {x} itself, write {watch} as soon "
+     "as it is there."),
+    ("not watched", lambda q: q.unwatched and id(q.source) in q.made and q.saw(),
      "{x} was computed inside the `with`, but from nothing that the tape watches. Watch what it is "
      "computed from, or watch it as soon as it is there: tape.watch(…).{saw}"),
-    ("not watched", lambda q: q.unwatched(lambda x, tape: type(x) is Tensor),
+    ("not watched", lambda q: q.unwatched and type(q.source) is Tensor and not q.saw()["saw"]
+     and q.words,
+     "The tape never saw {x}: nothing watched it, and nothing inside the `with` used it. If you "
+     "think it did, {x} is another tensor now: a name that is given anew, and x[0] written again, "
+     "each make a new one. Keep the tensor in a name, watch it first, and compute {y} from it."),
+    ("not watched", lambda q: q.unwatched and type(q.source) is Tensor and q.saw(),
      "{x} is a tensor that the tape was not told to watch.{saw} Write {watch} as the first line "
      "inside the `with`."),
-    ("not trainable", lambda q: q.unwatched(lambda x, tape: not x.trainable),
+    ("not trainable", lambda q: q.unwatched and not q.source.trainable and q.saw(),
      "{x} is a variable with trainable=False, which tapes do not watch by themselves. Write "
      "{watch} inside the `with`, or make it trainable."),
-    ("watch_accessed_variables=False", lambda q: q.unwatched(lambda x, t: not t._watches_variables),
+    ("watch_accessed_variables=False", lambda q: q.unwatched and
+     not q.tape._watches_variables and q.saw(),
      "The tape was made with watch_accessed_variables=False, so it watches no variable by itself. "
      "Write {watch} inside the `with`, or leave that argument out."),
     ("watched too late", lambda q: q.late(),
@@ -307,8 +387,7 @@ _CASES: list[tuple[str, Callable[[_Inquiry], Any], str]] = [
      "anew of them, without their past. Use the tensor itself instead."),
     ("{op}", lambda q: q.escaped(),
      "The gradient is None because {left} left the tape through {through} in {line}. What is "
-     "computed from that is a plain number for the tape. Use a tf operation there: tf.reduce_mean "
-     "instead of np.mean, the tensor itself instead of its .numpy()."),
+     "computed from that is a plain number for the tape. Use a tf operation there: {instead}."),
     ("reset", lambda q: q.outside() and q.reset(),
      "{y} is not on the tape: it was reset at {line}, which forgets what was recorded before. "
      "Compute {y} after the reset."),
@@ -317,7 +396,12 @@ _CASES: list[tuple[str, Callable[[_Inquiry], Any], str]] = [
      "stands inside."),
     ("outside the with", lambda q: q.outside(),
      "{y} was not computed while the tape recorded: the last line it saw is {line}. Indent the "
-     "lines that lead to {y}, so that they stand inside the `with`."),
+     "lines that lead to {y}, so that they stand inside the `with`. If they do, {y} is made of "
+     "plain numbers (tf.constant, NumPy), which have no past: compute it from {x}."),
+    ("not connected", lambda q: q.derivative(),
+     "{y}{where} is a derivative in which {x} does not occur: what is linear has the same slope "
+     "everywhere. The derivative of that is 0, for which a tape gives None: ask for "
+     "gradient(…, unconnected_gradients='zero')."),
     ("not connected", lambda q: q.apart(),
      "{y}{where} does not depend on {x}.{made_of} {x} {use}. Compute {y} from {x}.{hint}"),
 ]  # fmt: skip

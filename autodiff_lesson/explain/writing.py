@@ -115,7 +115,17 @@ def _write(e: Any, style: _Style) -> tuple[str, int]:
     if isinstance(e.row, CustomGradient):
         grad = "grad" if style.forms is _TEXT else r"\operatorname{grad}"
         return f"{grad}({', '.join(_write(a, style)[0] for a in e.args)}){e.name}", _ATOM
+    text, binds = _write_row(e, style)
+    if e.array.size == 1 and _is_constant(e):
+        short, sign = _write(e.array, style)
+        return (short, sign) if len(short) < len(text) else (text, binds)
+    return text, binds
+
+
+def _write_row(e: Symbol, style: _Style) -> tuple[str, int]:
     op, args = _simpler(e.row.name, e.args)
+    if op == "identity":
+        return _write(args[0], style)
     if op == "slice":
         key = _key(e.attributes["key"])
         key = key if style.forms is _TEXT else rf"\mathtt{{{key}}}"
@@ -137,7 +147,16 @@ def _simpler(op: str, args: tuple) -> tuple[str, tuple]:
         n = round(1 / args[1])
         if n > 2 and math.isclose(args[1], 1 / n, rel_tol=1e-12):
             return "divide", (args[0], n)
+    if op == "power" and _is_constant(args[1]) and np.all(getattr(args[1], "array", args[1]) == 1):
+        return "identity", args[:1]
     return op, args
+
+
+def _is_constant(e: Any) -> bool:
+    """Whether it is made of numbers alone that stand in the line itself."""
+    if type(e) is not Symbol:
+        return True
+    return is_number(e.name) if e.row is None else all(map(_is_constant, e.args))
 
 
 def _operand(e: Any, least: int, style: _Style) -> str:
