@@ -247,6 +247,33 @@ def test_formula_of_a_record_uses_its_names_and_numbers():
     )
 
 
+@pytest.mark.parametrize(
+    "power, text",
+    [
+        (lambda x: x**2, "ȳ = z̄ · 2 · y"),
+        (lambda x: x**3.0, "ȳ = z̄ · 3 · y²"),
+        (lambda x: x**-1.0, "ȳ = z̄ · (−1) · y^(−2)"),
+        (lambda x: x**0.5, "ȳ = z̄ · 0.5 · y^(−0.5)"),
+        (lambda x: 2.0**x, "ȳ = z̄ · z · log(2)"),
+    ],
+)
+def test_numbers_in_a_formula_are_reckoned_together(power, text):
+    y = tf.constant([0.5, 3.0])
+    with tf.GradientTape() as tape:
+        tape.watch(y)
+        z = power(y)
+    (step,) = tape.walk(z, y)
+    formula = explain.formula(step)
+    assert formula.text == text
+    values = {"z̄": np.ones(2), "z": z.numpy(), "y": y.numpy()}
+    read = Reader(text.partition(" = ")[2].replace("²", "^2"), values).read()
+    np.testing.assert_allclose(read, step.contributions[0].local, rtol=1e-6)
+
+
+def test_formula_of_what_comes_in_twice():
+    assert explain.formula(lambda x: x * x).text == "x̄ = z̄ · x + z̄ · x"
+
+
 def test_formula_says_what_was_summed_over():
     w, b = numbers(4, 3), tf.Variable(np.zeros(3), name="bias")
     with tf.GradientTape() as tape:
@@ -344,6 +371,34 @@ def test_names_given_with_name_and_none_at_all():
     assert shown(tape)[:2] == ["first", "v1"]
 
 
+def test_operands_of_a_call_are_not_those_of_what_runs_inside():
+    x = tf.constant([3.0, 4.0])
+
+    def length(v):
+        return tf.norm(v) * 2.0
+
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = length(x)
+    assert shown(tape) == ["x", "v1", "v2", "v3", "2", "y"]
+    with tf.GradientTape() as outer:
+        outer.watch(y)
+        with tf.GradientTape() as inner:
+            inner.watch(y)
+            z = y * y
+        slope = inner.gradient(z, y)  # noqa: F841
+    assert shown(outer)[:3] == ["y", "z", "v1"]
+    assert shown(outer)[-1] == "slope"
+
+
+def test_what_has_no_name_may_stay_without():
+    x = tf.constant(3.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.sin(x * x)  # noqa: F841
+    assert list(explain.names(tape, unnamed="").values()) == ["x", "", "y"]
+
+
 def test_adjoint_names():
     assert explain.adjoint("u₁") == "ū₁"
     assert explain.adjoint("loss") == "l\u0305o\u0305s\u0305s\u0305"
@@ -374,6 +429,39 @@ def test_nan_born_backward_behind_a_where():
     assert "`root = tf.sqrt(x)`" in found.backward.what
     assert "x = 0, root = 0 at [1]: its derivative by x is inf, and 0 (upstream) times that is " \
         "nan." in found.backward.what  # fmt: skip
+
+
+def test_a_where_behind_comes_too_late_and_the_answer_says_what_to_write():
+    x = tf.constant([4.0, 0.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.reduce_sum(tf.where(x > 0, 1.0 / x, 0.0))
+    found = explain.find_nan(tape, y)
+    assert "from x = 0." in found.forward.what  # and not: 1 = 1
+    assert "tf.where(ok, x, 1.0) in place of x" in found.backward.what
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.reduce_sum(tf.where(x > 0, 1.0 / tf.where(x > 0, x, 1.0), 0.0))
+    assert not explain.find_nan(tape, y)
+
+
+def test_a_nan_that_only_comes_back_was_not_born_backward():
+    x = tf.constant(2.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        v = x
+        for _ in range(3):
+            v = v / (v - 1.0) - 1.0
+    found = explain.find_nan(tape, v)
+    assert found.forward.op == "divide" and found.backward is None
+
+
+def test_nan_of_what_has_no_single_numbers():
+    x, w = tf.constant([[1e30, 1.0]]), tf.constant([[1e30], [1.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.matmul(x, w)
+    assert "from x of shape (1, 2), w of shape (2, 1)." in repr(explain.find_nan(tape, y))
 
 
 def test_nan_from_the_start_and_none_at_all():
@@ -426,6 +514,7 @@ def custom(grad_of):
         (lambda u, x, y: u * y, "expected to return 2 gradients, but returned 1"),
         (lambda u, x, y: (u * y, tf.reduce_sum(u * x)), "gives shape () for argument 1"),
         (lambda u, x, y: (u * u * y, u * x), "not linear in upstream for argument 0"),
+        (lambda u, x, y: (tf.clip_by_value(u, -9.0, 9.0) * y, u * x), "not linear in upstream"),
         (lambda u, x, y: (u * y, 1.01 * u * x), "the gradient by argument 1"),
         (lambda u, x, y: (u * y, -u * x), "the gradient by argument 1"),
     ],
@@ -450,6 +539,44 @@ def test_check_sees_a_wrong_second_derivative():
 
     assert explain.check_gradients(cube, 2.0, order=1)
     assert "second derivative by argument 0" in repr(explain.check_gradients(cube, 2.0))
+
+
+def grad_of_one_result(x):
+    return (x * 2.0, x + 1.0), lambda upstream: upstream * 2.0
+
+
+@pytest.mark.parametrize(
+    "f, at, says",
+    [
+        (tf.nn.relu, 0.0, "finite differences from 0 to 1: f has a kink or a jump there"),
+        (tf.abs, 0.0, "the second derivative by argument 0: the rule gives 0, finite differences"),
+        (tf.sqrt, -1.0, "the function is nan at this point"),
+        (tf.sqrt, 0.0, "f is not finite beside this point"),
+        (tf.square, 3, "Write 3.0, not 3"),
+        (lambda x: None, 3.0, "returns no floating tensor"),
+        (lambda x: np.sin(x), 3.0, "nothing flows back through a NumPy function in `(lambda x:"),
+        (lambda x: x * np.sin(x), 3.0, "flows back through a NumPy function in `(lambda x: x * np"),
+        (lambda x: x * tf.random.normal([]), 3.0, "gives another value at each call"),
+        (tf.custom_gradient(grad_of_one_result), 3.0, "each of the 2 results of grad_of_one"),
+    ],
+)
+def test_check_says_why_it_is_wrong(f, at, says):
+    report = explain.check_gradients(f, at)
+    assert not report and says in report
+
+
+@pytest.mark.parametrize(
+    "f, at", [(lambda x: 1.0 / x, 1e-4), (tf.math.log, 1e-3), (tf.exp, 30.0), (tf.square, 1e4)]
+)
+def test_check_of_what_bends_much(f, at):
+    assert explain.check_gradients(f, at)
+    wrong = tf.custom_gradient(lambda x: (f(x), lambda upstream: 1.01 * upstream / x * x))
+    assert not explain.check_gradients(wrong, at)
+
+
+def test_check_of_what_casts_to_float32():
+    weights = tf.constant([[0.3], [-0.7], [0.2]])
+    assert explain.check_gradients(lambda x: tf.tanh(tf.cast(x, tf.float32) @ weights), np.eye(3))
 
 
 def test_check_with_float32_inside_with_integers_and_with_structures():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import linecache
 from contextlib import suppress
 from typing import Any
 
@@ -51,12 +52,6 @@ class Formula:
             return rows[0]
         aligned = r" \\ ".join(row.replace(" = ", " &= ", 1) for row in rows)
         return rf"\begin{{aligned}}{aligned}\end{{aligned}}"
-
-    @property
-    def value(self) -> Any:
-        """What the rule gives on this step's numbers; a tuple if there are several lines."""
-        values = tuple(e.array for _, e in self._lines)
-        return values[0] if len(values) == 1 else values
 
     def with_numbers(self) -> str:
         """The formula with this step's numbers in it, as far as they are few enough to write.
@@ -133,10 +128,12 @@ def _of_record(record: Record, positions: list[int], upstream: Any, called: dict
             x, name = record.inputs[i], called[id(record.inputs[i])]
             given = lines[id(x)][1] + given if id(x) in lines else given
             lines[id(x)] = (name, given)
-            notes.append(_unbroadcast(name, given.shape, tuple(x.shape)))
+            shape = x._value.shape
+            if given.shape != shape:
+                notes.append(f"{adjoint(name)} is then {unbroadcast(given.shape, shape)}")
     if isinstance(record.op, CustomGradient):
         notes.append(f"grad is that of {record.op.name}, {grad_line(record.op)}")
-    note = "; ".join(dict.fromkeys(filter(None, notes)))
+    note = "; ".join(dict.fromkeys(notes))
     return Formula(record.op.name, list(lines.values()), note)
 
 
@@ -169,15 +166,17 @@ def _contribution(record: Record, i: int, g: tuple, z: tuple, symbols: list) -> 
     return made if type(made) is Symbol else Symbol(np.asarray(made))
 
 
-def _unbroadcast(name: str, given: tuple, shape: tuple) -> str:
-    """Over which axes the walk sums, where the input was broadcast."""
-    if given == shape:
-        return ""
-    aligned = (1,) * (len(given) - len(shape)) + shape
-    new = len(given) - len(shape)
-    axes = [i for i, n in enumerate(given) if i < new or aligned[i] != n]
-    over = f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}"
-    return f"{adjoint(name)} is then summed over {over}: {given} -> {shape}"
+def unbroadcast(wide: tuple, narrow: tuple) -> str:
+    """What un-broadcasting does, in words.
+
+    >>> unbroadcast((64, 16), (16,))
+    'summed over axis 0: (64, 16) -> (16,)'
+    """
+    extra = len(wide) - len(narrow)
+    inner = [i for i in range(extra, len(wide)) if narrow[i - extra] == 1 and wide[i] != 1]
+    axes = [*range(extra), *inner]
+    named = "axis" if len(axes) == 1 else "axes"
+    return f"summed over {named} {', '.join(map(str, axes))}: {wide} -> {narrow}"
 
 
 def grad_line(op: CustomGradient) -> str:
@@ -186,12 +185,9 @@ def grad_line(op: CustomGradient) -> str:
     if code is None:
         return repr(op.grad)
     place = place_of(code, -1)
-    try:
-        lines = [line.strip() for line in inspect.getsource(op.grad).splitlines()]
-    except (OSError, TypeError):
-        lines = []
-    returns = [line for line in lines if line.startswith("return")]
-    text = returns[-1] if returns else place.text
+    numbers = sorted({line for _, _, line in code.co_lines() if line})
+    lines = [linecache.getline(code.co_filename, number).strip() for number in numbers]
+    text = next((line for line in reversed(lines) if line.startswith("return")), place.text)
     return f"`{text}` ({place})" if text else str(place)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any
 
 from ..lines import Expression, expression_at, name_of, user_frame
 from ..recorder import Record
+from ..tape import GradientTape
 from ..tensor import Tensor
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -37,21 +39,18 @@ def names(tape: Any, frame: FrameType | None = None, unnamed: str | None = None)
     >>> names(tape)[id(x)], names(tape)[id(y)]
     ('x', 'y')
     """
-    records: list[Record] = list(getattr(tape, "_records", tape))
-    copies, returned = _handed_over(records, function_calls(tape))
+    if not isinstance(tape, GradientTape):
+        tape, records = GradientTape(), tape
+        tape._records.extend(records)
     inside = _inside_custom_gradients(tape)
-    hidden = [r for r in records if id(r) in inside]
-    records = [r for r in records if id(r) not in inside]
-    order = {k: t for k, t in _in_order(tape, records).items() if k not in copies}
+    copies, returned = _handed_over(tape)
+    records = [r for r in tape._records if id(r) not in inside]
+    order = {key: t for key, t in _in_order(tape, records).items() if key not in copies}
     records = [r for r in records if id(r.output) not in copies]
-    made = {id(t) for r in records for t in r.outputs}
     found: dict[int, str] = {}
+    frame = frame or user_frame(2)
     for tensor, name in itertools.chain(
-        returned,
-        _assigned(records),
-        _given(tape, records),
-        in_frame(frame or user_frame(2)),
-        _used(records),
+        returned, _assigned(records), _given(tape, records), in_frame(frame), _used(records)
     ):
         if name and id(tensor) in order:
             found.setdefault(id(tensor), name)
@@ -59,32 +58,31 @@ def names(tape: Any, frame: FrameType | None = None, unnamed: str | None = None)
     for key in order:
         if key in found:
             bases.setdefault(found[key], []).append(key)
+    made = {id(t) for r in records for t in r.outputs}
     named = {key: name for base, keys in bases.items() for key, name in _numbered(base, keys, made)}
     stems = {base.rstrip("0123456789") for base in bases}
     letter = next(c for c in ("v", "t", "tensor") if c not in stems)  # v3 is not the third v
     fresh = (f"{letter}{i}" if unnamed is None else unnamed for i in itertools.count(1))
     called = {key: named[key] if key in named else next(fresh) for key in order}
-    for copy, argument in copies.items():
-        called[copy] = called[argument]
-    for tensor in (t for r in hidden for t in (*r.inputs, *r.outputs)):
+    called |= {copy: called[argument] for copy, argument in copies.items()}
+    for tensor in (t for r in inside.values() for t in (*r.inputs, *r.outputs)):
         if id(tensor) not in called:
             called[id(tensor)] = next(fresh)
     return called
 
 
-def _inside_custom_gradients(tape: Any) -> set[int]:
-    """The ids of what ran inside custom gradients, unless something outside uses it."""
-    if not getattr(tape, "_inside", None):
-        return set()
-    ran = {id(r) for begin, end in tape._inside for r in tape._records[begin:end]}
-    return ran - {id(r) for r in tape.records}
+def _inside_custom_gradients(tape: GradientTape) -> dict[int, Record]:
+    """What ran inside custom gradients, by id, unless something outside uses it."""
+    ran = (r for begin, end in tape._inside for r in tape._records[begin:end])
+    used = {id(r) for r in tape.records} if tape._inside else ()
+    return {id(r): r for r in ran if id(r) not in used}
 
 
-def function_calls(tape: Any) -> list[tuple[str, int, int]]:
+def function_calls(tape: GradientTape) -> list[tuple[str, int, int]]:
     """The outermost calls of a `function` on a tape: its name, the first record, the end."""
     found: list[tuple[str, int, int]] = []
     running: list[tuple[str, int]] = []
-    for name, count in getattr(tape, "_calls", ()):
+    for name, count in tape._calls:
         if name is not None:
             running.append((name, count))
         elif running:  # the tape may have been reset inside of a call
@@ -94,20 +92,18 @@ def function_calls(tape: Any) -> list[tuple[str, int, int]]:
     return found
 
 
-def _handed_over(
-    records: list[Record], calls: list[tuple[str, int, int]]
-) -> tuple[dict[int, int], list[tuple[Tensor, str]]]:
+def _handed_over(tape: GradientTape) -> tuple[dict[int, int], list[tuple[Tensor, str]]]:
     """Where functions were traced: the copies of their arguments, and names for their results.
 
     The copies are made on the line of the call, what follows on the function's own lines.
     """
     copies: dict[int, int] = {}
     returned: list[tuple[Tensor, str]] = []
-    for _, begin, end in calls:
-        first, last = records[begin], records[end - 1]
+    for _, begin, end in function_calls(tape):
+        first, last = tape._records[begin], tape._records[end - 1]
         if first.op.name != "identity" or first.code is last.code:
             continue
-        for record in records[begin:end]:
+        for record in tape._records[begin:end]:
             if (record.code, record.instruction) != (first.code, first.instruction):
                 break
             copies[id(record.output)] = id(record.inputs[0])
@@ -117,11 +113,11 @@ def _handed_over(
     return copies, returned
 
 
-def _in_order(tape: Any, records: list[Record]) -> dict[int, Tensor]:
+def _in_order(tape: GradientTape, records: list[Record]) -> dict[int, Tensor]:
     """All tensors by id, in the order in which they appear."""
-    found = {id(w): w for w, _ in getattr(tape, "_watched", {}).values() if type(w) is Tensor}
+    found = {id(w): w for w, _ in tape._watched.values() if type(w) is Tensor}
     used = {id(t) for record in records for t in record.inputs}
-    for reads in getattr(tape, "_reads", {}).values():  # some may only have been handed over
+    for reads in tape._reads.values():  # some may only have been handed over
         found.update((k, t) for k, t in reads.items() if k in used or len(reads) == 1)
     for record in records:
         found.update((id(t), t) for t in (*record.inputs, *record.outputs))
@@ -130,22 +126,16 @@ def _in_order(tape: Any, records: list[Record]) -> dict[int, Tensor]:
 
 def _numbered(base: str, keys: list[int], made: set[int]) -> Iterator[tuple[int, str]]:
     """u for one tensor; u₁, u₂, ... for several, with u₀ for what the others were made from."""
-    if len(keys) == 1 or is_number(base):
-        yield from ((key, base) for key in keys)
-        return
     begins = [key for key in keys if key not in made]
-    start = 0 if len(begins) == 1 and keys[0] == begins[0] else 1
+    start = 0 if begins == keys[:1] else 1
     for number, key in enumerate(keys, start):
-        yield key, base + str(number).translate(_SUBSCRIPTS)
+        several = len(keys) > 1 and not is_number(base)
+        yield key, base + str(number).translate(_SUBSCRIPTS) * several
 
 
 def is_number(name: str) -> bool:
     """Whether a tensor is called by its value, because a number was written in its place."""
-    try:
-        float(name)
-    except ValueError:
-        return False
-    return name.lstrip("-")[:1] in "0123456789."
+    return re.fullmatch(r"-?[\d.]+(e[+-]\d+)?", name) is not None
 
 
 # ---------------------------------------------------------------- where names come from
@@ -170,8 +160,8 @@ def _assigned(records: list[Record]) -> Iterator[tuple[Tensor, str]]:
 def _used(records: list[Record]) -> Iterator[tuple[Tensor, str]]:
     """The operands as they stand in the source: ``a`` in ``return a * 2.0``, and the 2.0."""
     for group, expression in _runs(records):
-        operands = list(_operands(expression.node)) if _period(group) == 1 else []
-        for record in group:
+        for record in group if _period(group) == 1 else ():
+            operands = list(_operands(expression.node, record.op.name))
             if len(operands) == len(record.inputs):
                 pairs = zip(record.inputs, operands, strict=True)
                 yield from ((t, _spelled(node, t)) for t, node in pairs)
@@ -184,16 +174,14 @@ def _period(group: list[Record]) -> int:
     return next(n for n in sizes if len(ops) % n == 0 and ops == ops[:n] * (len(ops) // n))
 
 
-def _given(tape: Any, records: list[Record]) -> Iterator[tuple[Tensor, str]]:
+def _given(tape: GradientTape, records: list[Record]) -> Iterator[tuple[Tensor, str]]:
     """``name=`` of a tensor or a variable."""
     for record in records:
         yield from ((t, t.name or "") for t in (*record.inputs, *record.outputs))
         if variable := record.attributes.get("variable"):
             yield from ((t, variable_name(variable)) for t in record.outputs)
-    watched = getattr(tape, "_watched", {})
-    for key, reads in getattr(tape, "_reads", {}).items():
-        if key in watched:
-            yield from ((t, variable_name(watched[key][0])) for t in reads.values())
+    for key, reads in tape._reads.items():
+        yield from ((t, variable_name(tape._watched[key][0])) for t in reads.values())
 
 
 def variable_name(variable: Any) -> str:
@@ -220,7 +208,8 @@ def in_line(record: Record) -> str:
     return f"`{place.text}` ({place})" if place.text else str(place)
 
 
-def _operands(node: ast.AST) -> Iterable[ast.AST]:
+def _operands(node: ast.AST, op: str) -> Iterable[ast.AST]:
+    """What an expression that runs one op gives to it; of a call, only if that is the op's own."""
     match node:
         case ast.BinOp(left=left, right=right):
             return (left, right)
@@ -230,6 +219,8 @@ def _operands(node: ast.AST) -> Iterable[ast.AST]:
             return (operand,)
         case ast.Subscript(value=value):
             return (value,)
+        case ast.Call(func=func) if (name_of(func) or "").rpartition(".")[2] != op:
+            return ()
         case ast.Call(args=[ast.List(elts=operands), *_]) | ast.Call(args=operands):
             return [a for a in operands if not isinstance(a, ast.Constant)] or operands
         case _:

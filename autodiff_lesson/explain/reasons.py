@@ -15,6 +15,7 @@ from ..custom_gradient import CustomGradient
 from ..lines import Place, expression_at, place_of, user_frame
 from ..recorder import Exit, Record, silence
 from ..tensor import Tensor
+from .formula import grad_line
 from .naming import in_frame, in_line, is_number, names, variable_name
 from .sentence import Sentence
 
@@ -216,8 +217,7 @@ class _Inquiry:
         good = onward(self.starts, (r for r in self.records if r.op.rules))
         for record in self.ways(good, self.needed):
             if isinstance(record.op, CustomGradient):
-                grad = getattr(record.op.grad, "__code__", None)
-                return _at(record) | {"grad": place_of(grad, -1) if grad else record.place}
+                return _at(record) | {"grad": grad_line(record.op)}
         return None
 
     def copied(self) -> dict | None:
@@ -362,9 +362,9 @@ _CASES: list[tuple[str, Callable[[_Inquiry], Any], str]] = [
      "computed from, or watch it as soon as it is there: tape.watch(…).{saw}"),
     ("not watched", lambda q: q.unwatched and type(q.source) is Tensor and not q.saw()["saw"]
      and q.words,
-     "The tape never saw {x}: nothing watched it, and nothing inside the `with` used it. If you "
-     "think it did, {x} is another tensor now: a name that is given anew, and x[0] written again, "
-     "each make a new one. Keep the tensor in a name, watch it first, and compute {y} from it."),
+     "The tape never saw {x}: nothing watched it, and nothing inside the `with` used it. Write "
+     "{watch} there and compute {y} from it. If you did, {x} is another tensor now: a name that is "
+     "given anew, and x[0] written again, each make a new one. Keep it in a name of its own."),
     ("not watched", lambda q: q.unwatched and type(q.source) is Tensor and q.saw(),
      "{x} is a tensor that the tape was not told to watch.{saw} Write {watch} as the first line "
      "inside the `with`."),
@@ -379,7 +379,7 @@ _CASES: list[tuple[str, Callable[[_Inquiry], Any], str]] = [
      "The gradient is None because {x} was watched only after {line} had run. Move {watch} to the "
      "first line inside the `with`."),
     ("custom gradient gave None", lambda q: q.gave_none(),
-     "The backward rule of {op} ({grad}) returned None for what leads to {x}; it is called in "
+     "The backward rule of {op}, {grad}, returned None for what leads to {x}; it is called in "
      "{line}. Return a gradient for each argument: upstream times the derivative."),
     # nothing on the tape leads from the source to the target
     ("copied", lambda q: q.copied(),

@@ -44,6 +44,7 @@ _LATEX = {op: (latex, *binds) for op, (_, latex, *binds) in _FORMS.items()} | {
 }
 _LATEX_NAMES = {"sigmoid": r"\sigma", "asin": r"\arcsin", "acos": r"\arccos", "atan": r"\arctan"}
 _LATEX_NAMES |= {f: "\\" + f for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "log", "exp")}
+_DIGITS = "0123456789₀₁₂₃₄₅₆₇₈₉"
 _FEW = 4  # so many numbers of an array are still written out
 
 
@@ -53,7 +54,7 @@ def adjoint(name: str) -> str:
     >>> adjoint("x"), len(adjoint("x"))
     ('x̄', 2)
     """
-    letters = name.rstrip("0123456789₀₁₂₃₄₅₆₇₈₉")
+    letters = name.rstrip(_DIGITS)
     bar = "\u0304" if len(letters) == 1 else "\u0305"
     barred = "".join(c + bar for c in letters)
     # fonts draw ȳ better as one character than as two, where there is one
@@ -62,23 +63,15 @@ def adjoint(name: str) -> str:
 
 def adjoint_latex(name: str) -> str:
     """The same in LaTeX."""
-    stem, index = _stem(name)
-    return (rf"\bar{{{stem}}}" if len(stem) == 1 else rf"\overline{{{_roman(stem)}}}") + index
+    return _name_latex(name, r"\bar{{{}}}", r"\overline{{{}}}")
 
 
-def _name_latex(name: str) -> str:
-    stem, index = _stem(name)
-    return (stem if len(stem) == 1 else _roman(stem)) + index
-
-
-def _stem(name: str) -> tuple[str, str]:
-    stem = name.rstrip("0123456789₀₁₂₃₄₅₆₇₈₉")
-    digits = "".join(str("₀₁₂₃₄₅₆₇₈₉".find(c)) if c > "9" else c for c in name[len(stem) :])
-    return stem, f"_{{{digits}}}" if digits else ""
-
-
-def _roman(text: str) -> str:
-    return rf"\mathrm{{{escaped(text)}}}"
+def _name_latex(name: str, one: str = "{}", more: str = "{}") -> str:
+    """A name with its index; ``one`` and ``more`` are what to make of one letter, and of more."""
+    stem = name.rstrip(_DIGITS)
+    digits = "".join(str(_DIGITS.index(c) % 10) for c in name[len(stem) :])
+    written = one.format(stem) if len(stem) == 1 else more.format(rf"\mathrm{{{escaped(stem)}}}")
+    return written + (f"_{{{digits}}}" if digits else "")
 
 
 def escaped(text: str) -> str:
@@ -147,8 +140,10 @@ def _simpler(op: str, args: tuple) -> tuple[str, tuple]:
         n = round(1 / args[1])
         if n > 2 and math.isclose(args[1], 1 / n, rel_tol=1e-12):
             return "divide", (args[0], n)
-    if op == "power" and _is_constant(args[1]) and np.all(getattr(args[1], "array", args[1]) == 1):
-        return "identity", args[:1]
+    if op == "power" and _is_constant(args[1]):
+        exponent = getattr(args[1], "array", args[1])
+        named = {1: "identity", 2: "square"}.get(exponent.item()) if exponent.size == 1 else None
+        return (named, args[:1]) if named else (op, args)
     return op, args
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..explain import formula, why_none
+from ..explain.formula import unbroadcast
 from ..recorder import Record
 from .numbers import printable
 
@@ -78,7 +79,7 @@ class Story:
             "c": self.value(c.value), "a": self.value(c.adjoint),
         }  # fmt: skip
         if np.shape(c.local) != np.shape(c.value):
-            frame["l"] = unbroadcast(np.shape(c.local), np.shape(c.value))
+            frame["l"] = unbroadcast(np.shape(c.local), np.shape(c.value)).replace("->", "→")
             frame["m"] = self.value(c.local)
         if node in adjoint:
             frame["z"] = adjoint[node]
@@ -137,19 +138,6 @@ class Story:
 def barred(name: str) -> str:
     """The adjoint of what is called ``name``."""
     return f"{BAR[0]}{name}{BAR[1]}"
-
-
-def unbroadcast(wide: tuple, narrow: tuple) -> str:
-    """What un-broadcasting did, in words.
-
-    >>> unbroadcast((64, 16), (16,))
-    'summed over axis 0: (64, 16) → (16,)'
-    """
-    extra = len(wide) - len(narrow)
-    inner = [i for i in range(extra, len(wide)) if narrow[i - extra] == 1 and wide[i] != 1]
-    axes = [*range(extra), *inner]
-    named = "axis" if len(axes) == 1 else "axes"
-    return f"summed over {named} {', '.join(map(str, axes))}: {wide} → {narrow}"
 
 
 def _rule(step: Any, position: int) -> list[str]:
