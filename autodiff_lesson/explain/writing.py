@@ -174,12 +174,15 @@ def _call(op: str, args: tuple, attributes: dict, style: _Style) -> str:
 def _leaf(e: Any, style: _Style) -> str:
     """A name, or a number."""
     name, value = (e.name, e.array) if type(e) is Symbol else ("", np.asarray(e))
-    if name and not is_number(name) and not (style.numbers and value.size <= _FEW):
+    text = style.forms is _TEXT
+    if is_number(name):
+        return name.replace("-", "−") if text else name
+    if name and not (style.numbers and value.size <= _FEW):
         if name.startswith("bar "):
-            return (adjoint if style.forms is _TEXT else adjoint_latex)(name[4:])
-        return name if style.forms is _TEXT else _name_latex(name)
-    text = _array(value, 4 if name else 12)
-    return text if style.forms is _TEXT else text.replace("−", "-")
+            return (adjoint if text else adjoint_latex)(name[4:])
+        return name if text else _name_latex(name)
+    found = _array(value, 4 if name else 12)
+    return found if text else found.replace("−", "-")
 
 
 def _array(value: Any, digits: int = 4) -> str:

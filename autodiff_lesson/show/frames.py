@@ -9,6 +9,7 @@ import numpy as np
 
 from ..explain import formula, why_none
 from ..explain.formula import unbroadcast
+from ..explain.naming import is_number
 from ..recorder import Record
 from .numbers import printable
 
@@ -64,7 +65,7 @@ class Story:
     def _contribution(self, step: Any, c: Any, k: int, adjoint: dict[int, Any]) -> dict:
         record: Record = step.record
         op, node = self.ops[k], self.of(c.tensor)
-        rule = _rule(step, c.position)
+        rule = _rule(step, c.position, self.picture._names)
         called, values = {}, {}
         for i, n in enumerate(op["i"] + op["o"]):
             called[_MARK[i]] = self.label(n)
@@ -140,7 +141,7 @@ def barred(name: str) -> str:
     return f"{BAR[0]}{name}{BAR[1]}"
 
 
-def _rule(step: Any, position: int) -> list[str]:
+def _rule(step: Any, position: int, names: dict[int, str]) -> list[str]:
     """The rule of one input as pieces of text, with a mark for each tensor of the record.
 
     A mark is a character for private use, so that names and numbers can be put in its place; with
@@ -148,6 +149,7 @@ def _rule(step: Any, position: int) -> list[str]:
     """
     tensors = (*step.record.inputs, *step.record.outputs)
     marks = {id(t): _MARK[i] for i, t in reversed(list(enumerate(tensors)))}
+    marks |= {key: names[key] for key in marks if is_number(names.get(key, ""))}
     text = formula(step, position, marks).text
     _, equals, rule = text.partition(" = ")
     return _PIECES.findall(rule if equals else text)
