@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..tensor import Tensor
 from .palette import style_sheet
 
 _HERE = Path(__file__).parent
@@ -143,6 +144,19 @@ def show_both(widget: Any, explorer: Any) -> None:
     display(page, raw=True)
     data, metadata = widget if isinstance(widget, tuple) else (widget, {})
     display({**data, "text/plain": ""}, metadata=metadata, raw=True)
+
+
+def called(f: Any) -> str:
+    """What a function is called; of an object that can be called, its class."""
+    return str(getattr(f, "__name__", type(f).__name__))
+
+
+def scalar(y: Any, what: str) -> Tensor:
+    """What a function gave, if that is one number in a tensor."""
+    if isinstance(y, Tensor) and y.shape.rank == 0:
+        return y
+    gave = f"a tensor of shape {y.shape}" if isinstance(y, Tensor) else repr(y)[:80]
+    raise ValueError(f"{what} must give a scalar tensor; it gave {gave}")
 
 
 def rounded(values: Any, digits: int = 6) -> list:

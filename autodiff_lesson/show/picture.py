@@ -32,7 +32,7 @@ import numpy as np
 
 from .. import nest
 from ..explain import names
-from ..explain.naming import function_calls, is_number
+from ..explain.naming import function_calls, in_frame, is_number
 from ..lines import user_frame
 from ..tape import GradientTape
 from ..tensor import Tensor
@@ -84,7 +84,10 @@ class Picture:
         self.heat: list[list] = []
         self._index: dict[int, int] = {}
         self._heat_of: dict[bytes, int] = {}
-        self._names = {**_frame_names(self.sources), **names(tape)}
+        frame = user_frame()
+        # what is on no tape has a name there alone
+        self._names = {id(t): name for t, name in reversed(list(in_frame(frame)))}
+        self._names |= names(tape, frame)
         self._add_nodes()
         self.code, places = lines_of(self.records)
         for op, place in zip(self.ops, places, strict=True):
@@ -262,13 +265,6 @@ class Picture:
         for name, gradient in zip(self._names_of(self.sources), self.gradients(), strict=True):
             facts.append(f"d{target}/d{name} = {_plain(gradient)}")
         return ", ".join(facts)
-
-
-def _frame_names(sources: list) -> dict[int, str]:
-    """The names of sources in the caller's frame, for those that are on no tape."""
-    frame = user_frame(2)
-    known = {id(v): name for name, v in {**frame.f_globals, **frame.f_locals}.items()}
-    return {id(_tensor(s)): known[id(s)] for s in sources if id(s) in known}
 
 
 def _tensor(x: Any) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..tape import GradientTape
 from ..tensor import Tensor, constant
-from .hosting import show_both
+from .hosting import called, scalar, show_both
 from .stepper import BackwardPass, backward
 
 
@@ -33,7 +33,7 @@ def explore(f: Callable, **ranges: Any) -> Any:
         A widget: sliders above the stepper. A saved notebook keeps the stepper at the values the
         widget was shown with.
     """
-    name = str(getattr(f, "__name__", type(f).__name__))
+    name = called(f)
     spans = {parameter: _span(parameter, given) for parameter, given in ranges.items()}
     needed = [
         p.name
@@ -73,10 +73,7 @@ def recorded(f: Callable, values: dict[str, float]) -> tuple[GradientTape, Tenso
     inputs = {name: constant(value, name=name) for name, value in values.items()}
     with GradientTape(persistent=True) as tape:
         tape.watch(list(inputs.values()))
-        y = f(**inputs)
-    if not isinstance(y, Tensor) or y.shape.rank != 0:
-        what = f"a tensor of shape {y.shape}" if isinstance(y, Tensor) else repr(y)[:80]
-        raise ValueError(f"explore: f must give a scalar tensor; it gave {what}")
+        y = scalar(f(**inputs), "explore: f")
     if y.name is None and all(y is not given for given in inputs.values()):
         y._name = "y"  # as in the caption; a name from f's own lines comes first
     return tape, y, list(inputs.values())

@@ -11,7 +11,7 @@ from ..errors import InvalidArgumentError
 from ..recorder import silence
 from ..tape import GradientTape
 from ..tensor import Tensor, constant
-from .hosting import Explorer, rounded
+from .hosting import Explorer, called, rounded, scalar
 from .hosting import live as with_kernel
 from .stills import still
 
@@ -85,7 +85,7 @@ def _computed(f: Callable, at: float, reach: float, dtype: str) -> dict:
         quotients = (ahead - values) / hs[:, None]
     if not np.isfinite(values).any():
         raise ValueError(f"tangent: f is not finite anywhere between {xs[0]:g} and {xs[-1]:g}")
-    name = str(getattr(f, "__name__", type(f).__name__))
+    name = called(f)
     shown = "f(x)" if name == "<lambda>" else f"{name}(x)"
     return {
         "title": f"The gradient of {shown}, and what a difference quotient makes of it",
@@ -103,14 +103,14 @@ def _computed(f: Callable, at: float, reach: float, dtype: str) -> dict:
 
 def _value(f: Callable, x: Any) -> float:
     with silence():
-        return float(_called(f, constant(x))._value)
+        return float(_result(f, constant(x))._value)
 
 
 def _slope(f: Callable, x: Any) -> float:
     given = constant(x)
     with GradientTape() as tape:
         tape.watch(given)
-        y = _called(f, given)
+        y = _result(f, given)
     found = tape.gradient(y, given)
     if found is None:
         raise ValueError(
@@ -120,7 +120,7 @@ def _slope(f: Callable, x: Any) -> float:
     return float(found._value)
 
 
-def _called(f: Callable, x: Tensor) -> Tensor:
+def _result(f: Callable, x: Tensor) -> Tensor:
     try:
         y = f(x)
     except InvalidArgumentError as error:
@@ -128,10 +128,7 @@ def _called(f: Callable, x: Tensor) -> Tensor:
             f"tangent: f(x) with x of {x.dtype.name}: {error}. If f holds float32 tensors of its "
             "own, leave dtype as it is"
         ) from error
-    if not isinstance(y, Tensor) or y.shape.rank != 0:
-        what = f"a tensor of shape {y.shape}" if isinstance(y, Tensor) else repr(y)[:80]
-        raise ValueError(f"tangent: f(x) must give a scalar tensor; it gave {what}")
-    return y
+    return scalar(y, "tangent: f(x)")
 
 
 def _text(x: float | None) -> str:

@@ -17,7 +17,7 @@ from ..errors import InvalidArgumentError
 from ..recorder import silence
 from ..tape import GradientTape
 from ..tensor import Tensor, constant
-from .hosting import Explorer, live
+from .hosting import Explorer, called, live, scalar
 from .stills import still
 
 POINTS = ((0.8, 1.3, 0.6, 1.7), (1.5, 0.7, 1.2, 0.9), (0.4, 1.9, 1.6, 0.5))
@@ -60,7 +60,7 @@ class Trial:
     def __init__(self, f: Callable, rule: str | None, at: Sequence[Any] | None):
         self.own = getattr(f, "__wrapped__", None)  # of a custom gradient: gives y and grad
         self.f = self.own or f
-        self.name = str(getattr(f, "__name__", type(f).__name__))
+        self.name = called(f)
         self.arguments = _arguments(self.f)
         self.points = _points(at, len(self.arguments))
         self.before, self.upstream, found = "", "upstream", None
@@ -120,10 +120,7 @@ class Trial:
     def _called(self, inputs: list[Tensor]) -> tuple[Tensor, Callable | None]:
         made = self.f(*inputs)
         y, grad = made if self.own else (made, None)
-        if not isinstance(y, Tensor) or y.shape.rank != 0:
-            what = f"a tensor of shape {y.shape}" if isinstance(y, Tensor) else repr(y)[:80]
-            raise ValueError(f"custom_rule: {self.name} must give a scalar tensor; got {what}")
-        return y, grad
+        return scalar(y, f"custom_rule: {self.name}"), grad
 
     def _gradients(self, point: Sequence[float], upstream: float) -> list[float]:
         """By the rule as it is written now."""
