@@ -22,6 +22,14 @@ _DIRECTIONS = 3
 # steps and tolerance of central differences: about the cube root of the precision, and its square;
 # a step is tried after a longer one where f bends too much for that
 _STEPS = {"float64": ((1e-5, 1e-7), 1e-5), "float32": ((1e-2,), 2e-2)}
+_FORGOTTEN = (
+    "forgot `upstream`: for argument {} it gives the same whatever comes from above. Multiply the "
+    "derivative by upstream"
+)
+_BENT = (
+    "is not linear in upstream for argument {}: twice the upstream gradient must give twice the "
+    "gradient"
+)
 
 
 class GradientReport(Sentence):
@@ -202,32 +210,23 @@ class _Check:
                 raise
             wanted = f"one upstream gradient for each of the {len(one)} results of {op.name}"
             return [f"{error}: it gets {wanted}. {says}"]
-        problems, constant, bent = [], [], []
+        problems = []
+        faults: dict[str, list[str]] = {_FORGOTTEN: [], _BENT: []}
         for i, (x, a, b, ab) in enumerate(zip(record.inputs, *given, strict=True)):
             if a is None or b is None or ab is None:
                 continue
             if a.shape != x._value.shape:
-                problems.append(
-                    f"the grad of {op.name} gives shape {a.shape} for argument {i}, which has "
-                    f"shape {x._value.shape}. {says}"
-                )
+                shapes = f"shape {a.shape} for argument {i}, which has shape {x._value.shape}"
+                problems.append(f"the grad of {op.name} gives {shapes}. {says}")
             elif np.any(a != 0) and np.array_equal(a, b) and np.array_equal(a, ab):
-                constant.append(str(i))
+                faults[_FORGOTTEN].append(str(i))
             elif not np.allclose(ab, a + 2.0 * b, rtol=self.tolerance, atol=self.tolerance):
-                bent.append(str(i))
-        if constant:
-            problems.append(
-                f"the grad of {op.name} forgot `upstream`: for argument {' and '.join(constant)} "
-                "it gives the same whatever comes from above. Multiply the derivative by upstream. "
-                + says
-            )
-        if bent:
-            problems.append(
-                f"the grad of {op.name} is not linear in upstream for argument "
-                f"{' and '.join(bent)}: twice the upstream gradient must give twice the gradient. "
-                + says
-            )
-        return problems
+                faults[_BENT].append(str(i))
+        return problems + [
+            f"the grad of {op.name} {fault.format(' and '.join(which))}. {says}"
+            for fault, which in faults.items()
+            if which
+        ]
 
     def _asked(self, op: CustomGradient, upstream: list) -> list:
         found = op._ask([Tensor(u[()]) for u in upstream])

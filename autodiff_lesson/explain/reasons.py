@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
 from types import FrameType
 from typing import Any
 
@@ -83,15 +82,25 @@ class _Inquiry:
     """
 
     def __init__(self, tape: Any, target: Any, source: Any, frame: FrameType, y: str, x: str):
-        self.tape, self.source = tape, source
+        self.tape, self.source, self.targets = tape, source, nest.flatten(target)
         self.records: list[Record] = tape._records
-        self.targets = nest.flatten(target)
+        # what to call things
         self.names = names(tape, frame, unnamed="")
         self.names |= {id(t): name for t, name in reversed(list(in_frame(frame)))}
         x = x or self.called(source, "the source")
         y = y or (len(self.targets) == 1 and self.called(self.targets[0])) or "the target"
         watch = f"tape.watch({x.replace('the ', '')})"
         self.words: dict[str, Any] = {"x": x, "y": y, "watch": watch, "place": None}
+        # ids: the source, of a variable each value that was read; and what was made from it by
+        # whatever step; the target, and what it was made from
+        self.starts: set[int] = {id(_tensor(source)), *tape._reads.get(id(source), ())}
+        self.far = onward(self.starts, self.records)
+        self.ends = {id(_tensor(t)) for t in self.targets}
+        self.needed = _back(self.ends, self.records)
+        self.made = {id(t) for r in self.records for t in r.outputs}
+        self.watched: set[int] = set(tape._watched).union(*tape._reads.values())
+        derived = {id(t) for r in tape.records for t in r.outputs}
+        self.unwatched = id(source) not in derived.union(tape._watched)
 
     def answer(self) -> Reason:
         """The first of the cases that fits."""
@@ -101,40 +110,6 @@ class _Inquiry:
                 case, place = case.format(**words), words["place"]
                 return Reason(sentence.format(**words), case=case, place=place)
         raise AssertionError("the last case fits whatever does not fit another")
-
-    # ------------------------------------------------------------ the recording
-    @cached_property
-    def starts(self) -> set[int]:
-        """The source; of a variable, each value that was read."""
-        return {id(_tensor(self.source)), *self.tape._reads.get(id(self.source), ())}
-
-    @cached_property
-    def ends(self) -> set[int]:
-        return {id(_tensor(t)) for t in self.targets}
-
-    @cached_property
-    def far(self) -> set[int]:
-        """Everything that was made from the source, by whatever step."""
-        return onward(self.starts, self.records)
-
-    @cached_property
-    def needed(self) -> set[int]:
-        """Everything that the target was made from, by whatever step."""
-        return _back(self.ends, self.records)
-
-    @cached_property
-    def made(self) -> set[int]:
-        return {id(t) for r in self.records for t in r.outputs}
-
-    @cached_property
-    def watched(self) -> set[int]:
-        """The tensors that the tape watches, and the values of the variables that it does."""
-        return set(self.tape._watched).union(*self.tape._reads.values())
-
-    @cached_property
-    def unwatched(self) -> bool:
-        derived = {id(t) for r in self.tape.records for t in r.outputs}
-        return id(self.source) not in derived.union(self.tape._watched)
 
     def ways(self, reached: set[int], needed: set[int] | None = None) -> Iterator[Record]:
         """The steps that use something that is reached, and lead to something that is needed."""
@@ -295,8 +270,8 @@ def _is_tensor(item: Any) -> bool:
     return isinstance(item, Tensor) or hasattr(item, "_read")
 
 
-def _tensor(item: Any) -> Tensor:
-    return item if isinstance(item, Tensor) else item._read()
+def _tensor(item: Any) -> Any:
+    return item._read() if hasattr(item, "_read") else item
 
 
 _NUMPY = "tf.reduce_mean instead of np.mean, the tensor itself instead of its .numpy()"
