@@ -391,6 +391,13 @@ def test_operands_of_a_call_are_not_those_of_what_runs_inside():
     assert shown(outer)[-1] == "slope"
 
 
+def test_numbers_among_the_arguments_of_a_call():
+    with tf.GradientTape() as tape:
+        v = tf.Variable([0.5, 2.0])
+        y = tf.reduce_sum(tf.clip_by_value(v, 0.0, 1.0), 0)  # noqa: F841
+    assert shown(tape) == ["v", "0", "1", "t1", "y"]
+
+
 def test_what_has_no_name_may_stay_without():
     x = tf.constant(3.0)
     with tf.GradientTape() as tape:
@@ -549,7 +556,11 @@ def grad_of_one_result(x):
     "f, at, says",
     [
         (tf.nn.relu, 0.0, "finite differences from 0 to 1: f has a kink or a jump there"),
-        (tf.abs, 0.0, "the second derivative by argument 0: the rule gives 0, finite differences"),
+        (
+            tf.abs,
+            0.0,
+            "the second derivative by argument 0: the rule gives None, finite differences",
+        ),
         (tf.sqrt, -1.0, "the function is nan at this point"),
         (tf.sqrt, 0.0, "f is not finite beside this point"),
         (tf.square, 3, "Write 3.0, not 3"),

@@ -52,6 +52,10 @@ case("no slope", "tape.watch(x)\ny = tf.floor(x) * 2.0", "`y = tf.floor(x) * 2.0
 case("no slope", "tape.watch(x)\ny = tf.round(x * x)", "`y = tf.round(x * x)`", "runs round")
 case("stop_gradient", "tape.watch(x)\ny = tf.stop_gradient(x * x) + w",
      "`y = tf.stop_gradient(x * x) + w`")  # fmt: skip
+case("assign", "w.assign_add(v)\nw.assign_add(v)\ny = w * w", "put the value into w by assign",
+     source="v")  # fmt: skip
+case("stop_gradient", "y = tf.stop_gradient(v) * 2.0\nv.assign(y)", "`y = tf.stop_gradient(v)",
+     source="v")  # fmt: skip
 case("stop_recording", "tape.watch(x)\nwith tape.stop_recording():\n    y = x * x",
      "`y = x * x`", "stop_recording()")  # fmt: skip
 case("assign", "tape.watch(x)\nv.assign(x * 2.0)\ny = v * v", "`v.assign(x * 2.0)`", "v by assign")
@@ -131,6 +135,16 @@ def test_what_a_function_forgot_to_return_is_no_target():
     assert reason.case == "not a tensor" and "End it with `return`" in reason
 
 
+def test_the_target_comes_first():
+    x = tf.constant(3.0)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = x * x
+    reason = explain.why_none(tape, x, y)
+    assert reason.case == "wrong way round" and "tape.gradient(y, x)" in reason
+    assert tape.gradient(x, y) is None and tape.gradient(y, x) is not None
+
+
 def test_a_source_is_a_tensor():
     with tf.GradientTape() as tape:
         y = tf.constant(1.0) * 2.0
@@ -147,6 +161,8 @@ def test_of_several_sources_the_first_without_a_gradient():
         y = v * w
     assert "does not depend on unused" in explain.why_none(tape, y, [v, {"w": w, "x": unused}])
     assert explain.why_none(tape, y, (v, w)).case == "connected"
+    sources = [v, unused]
+    assert "does not depend on sources[1]" in explain.why_none(tape, y, sources)
 
 
 def test_a_gradient_that_is_not_none():

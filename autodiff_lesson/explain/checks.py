@@ -137,7 +137,8 @@ class _Check:
                 wrong = self._against(value, here, i, direction, found)
                 if wrong:
                     along = "" if direction.size == 1 else "along a random direction "
-                    problems.append(f"{what} by argument {i}: {along}the rule gives {wrong}")
+                    gives = "None" if slope is None else f"{found:.4g}"
+                    problems.append(f"{what} by argument {i}: {along}the rule gives {gives}{wrong}")
                     break
         return problems + _lost(tape, sources) if problems else []
 
@@ -151,13 +152,13 @@ class _Check:
                 return ""
             sides += [(here - behind) / step, (ahead - here) / step]
         if not np.isfinite(wanted):
-            return f"{found:.4g}, and f is not finite beside this point. Take another one"
+            return ", and f is not finite beside this point. Take another one"
         if max(sides) - min(sides) > 1e5 * step * (1 + abs(wanted)):
             return (
-                f"{found:.4g}, finite differences from {min(sides):.4g} to {max(sides):.4g}: f has "
-                "a kink or a jump there. Take another point"
+                f", finite differences from {min(sides):.4g} to {max(sides):.4g}: f has a "
+                "kink or a jump there. Take another point"
             )
-        return f"{found:.4g}, finite differences {wanted:.4g}"
+        return f", finite differences {wanted:.4g}"
 
     def _gradient(self, *args: Tensor) -> list[Tensor]:
         """The gradients of f as a function, which has a gradient in turn."""

@@ -162,6 +162,8 @@ def _used(records: list[Record]) -> Iterator[tuple[Tensor, str]]:
     for group, expression in _runs(records):
         for record in group if _period(group) == 1 else ():
             operands = list(_operands(expression.node, record.op.name))
+            if len(operands) > len(record.inputs):  # some are an axis, a shape
+                operands = [node for node in operands if not isinstance(node, ast.Constant)]
             if len(operands) == len(record.inputs):
                 pairs = zip(record.inputs, operands, strict=True)
                 yield from ((t, _spelled(node, t)) for t, node in pairs)
@@ -222,7 +224,7 @@ def _operands(node: ast.AST, op: str) -> Iterable[ast.AST]:
         case ast.Call(func=func) if (name_of(func) or "").rpartition(".")[2] != op:
             return ()
         case ast.Call(args=[ast.List(elts=operands), *_]) | ast.Call(args=operands):
-            return [a for a in operands if not isinstance(a, ast.Constant)] or operands
+            return operands
         case _:
             return ()
 

@@ -53,11 +53,12 @@ def why_none(tape: Any, target: Any, source: Any) -> Reason:
     """
     frame = user_frame()
     y, x = _as_written(frame)
-    if isinstance(source, (list, tuple, dict)):
-        x = ""
+    sources = nest.flatten(source)
+    flat = isinstance(source, (list, tuple)) and len(sources) == len(source)
     with silence():
-        for one in nest.flatten(source) or [source]:
-            reason = _Inquiry(tape, target, one, frame, y, x).answer()
+        for number, one in enumerate(sources or [source]):
+            name = x if one is source else f"{x}[{number}]" if x and flat else ""
+            reason = _Inquiry(tape, target, one, frame, y, name).answer()
             if reason.case != "connected":
                 break
     return reason
@@ -166,8 +167,8 @@ class _Inquiry:
         record = next(ways, None)
         if record is None or name not in ("", record.op.name):
             return None
-        result = record.outputs[0]
-        found = {"dtype": result.dtype.name, "variable": self.called(result, "the variable")}
+        result, variable = record.outputs[0], record.attributes.get("variable")
+        found = {"dtype": result.dtype.name, "variable": self.called(variable, "the variable")}
         return _at(record) | found if result._value.dtype.kind in kinds else None
 
     def cut_before(self) -> dict | None:
@@ -227,6 +228,8 @@ class _Inquiry:
         leaves = {id(t): self.called(t) for t in inputs if id(t) not in self.made}
         named = ", ".join(dict.fromkeys(filter(None, leaves.values())))
         new = [n for key, n in leaves.items() if key not in self.watched and not is_number(n)]
+        if type(self.source) is not Tensor and id(self.source) not in self.tape._reads:
+            new = []  # a variable that was never read was not copied either
         makers = (r for r in self.records if not self.ends.isdisjoint(map(id, r.outputs)))
         maker, used = (next(map(_at, them), None) for them in (makers, self.ways(self.starts)))
         unused = "was never used inside the `with`" + (", or only for its shape" if new else "")
@@ -302,6 +305,10 @@ _CASES: list[tuple[str, Callable[[_Inquiry], Any], str]] = [
      "sees nothing.{how} Compute it with tf operations inside the `with`."),
     ("connected", lambda q: q.connected() and q.words,
      "The gradient of {y} by {x} is not None: {y} depends on {x} by recorded steps."),
+    ("wrong way round", lambda q: type(q.source) is Tensor
+     and id(q.source) in onward(q.ends, q.records) and q.words,
+     "{x} was computed from {y}, and not {y} from {x}. The target comes first: "
+     "tape.gradient({x}, {y})."),
     ("integer source", lambda q: q.integers(),
      "{x} is {dtype}, and only floating numbers have a gradient: nothing lies between two whole "
      "numbers. Write tf.constant(3.0) instead of tf.constant(3), or tf.cast(..., tf.float32) "
@@ -371,8 +378,9 @@ _CASES: list[tuple[str, Callable[[_Inquiry], Any], str]] = [
      "stands inside."),
     ("outside the with", lambda q: q.outside(),
      "{y} was not computed while the tape recorded: the last line it saw is {line}. Indent the "
-     "lines that lead to {y}, so that they stand inside the `with`. If they do, {y} is made of "
-     "plain numbers (tf.constant, NumPy), which have no past: compute it from {x}."),
+     "lines that lead to {y}, so that they stand inside the `with`, before its gradient is "
+     "asked for. If they do, {y} is made of plain numbers (tf.constant, NumPy), which have no "
+     "past: compute it from {x}."),
     ("not connected", lambda q: q.derivative(),
      "{y}{where} is a derivative in which {x} does not occur: what is linear has the same slope "
      "everywhere. The derivative of that is 0, for which a tape gives None: ask for "

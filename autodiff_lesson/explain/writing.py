@@ -138,6 +138,8 @@ def _simpler(op: str, args: tuple) -> tuple[str, tuple]:
         return "square", args[:1]
     if op == "multiply" and type(args[1]) is float and args[1] and math.isfinite(1 / args[1]):
         n = round(1 / args[1])
+        if args[1] == 1:
+            return "identity", args[:1]
         if n > 2 and math.isclose(args[1], 1 / n, rel_tol=1e-12):
             return "divide", (args[0], n)
     if op == "power" and _is_constant(args[1]):
