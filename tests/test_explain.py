@@ -10,6 +10,8 @@ import pytest
 
 import autodiff_lesson as tf
 from autodiff_lesson import explain
+from autodiff_lesson.explain.symbols import Symbol
+from autodiff_lesson.explain.writing import Style, written
 from autodiff_lesson.ops import elementwise, linalg, nn, reduce, shape
 from autodiff_lesson.primitive import ROWS
 
@@ -268,6 +270,12 @@ def test_numbers_in_a_formula_are_reckoned_together(power, text):
     values = {"z̄": np.ones(2), "z": z.numpy(), "y": y.numpy()}
     read = Reader(text.partition(" = ")[2].replace("²", "^2"), values).read()
     np.testing.assert_allclose(read, step.contributions[0].local, rtol=1e-6)
+
+
+def test_a_power_in_a_rule_is_written_as_a_power():
+    x = Symbol(np.float32(3.0), "x")
+    made = [x**2, x**1.0, x**3, x**-1, 2.0 * (x * 1.0)]
+    assert [written(e, Style()) for e in made] == ["x²", "x", "x^3", "x^(−1)", "2 · x"]
 
 
 def test_formula_of_what_comes_in_twice():

@@ -18,7 +18,7 @@ from ..tensor import Tensor, constant
 from .naming import is_number
 from .naming import names as names_of
 from .symbols import Symbol
-from .writing import adjoint, adjoint_latex, escaped, with_numbers, written, written_latex
+from .writing import Style, adjoint, adjoint_latex, escaped, written
 
 
 class Formula:
@@ -39,19 +39,18 @@ class Formula:
 
     @property
     def text(self) -> str:
-        return "\n".join(f"{adjoint(name)} = {written(e)}" for name, e in self._lines) or (
-            f"nothing flows back through {self.op}"
-        )
+        return self._written(Style()) or f"nothing flows back through {self.op}"
 
     @property
     def latex(self) -> str:
-        rows = [f"{adjoint_latex(name)} = {written_latex(e)}" for name, e in self._lines]
-        if not rows:
-            return rf"\text{{nothing flows back through {escaped(self.op)}}}"
-        if len(rows) == 1:
-            return rows[0]
+        rows = [f"{adjoint_latex(n)} = {written(e, Style(latex=True))}" for n, e in self._lines]
+        if len(rows) <= 1:
+            return "".join(rows) or rf"\text{{nothing flows back through {escaped(self.op)}}}"
         aligned = r" \\ ".join(row.replace(" = ", " &= ", 1) for row in rows)
         return rf"\begin{{aligned}}{aligned}\end{{aligned}}"
+
+    def _written(self, style: Style) -> str:
+        return "\n".join(f"{adjoint(name)} = {written(e, style)}" for name, e in self._lines)
 
     def with_numbers(self) -> str:
         """The formula with this step's numbers in it, as far as they are few enough to write.
@@ -64,7 +63,7 @@ class Formula:
         >>> print(formula(tape.records[0]).with_numbers())
         x̄ = 1 · 2 · 3 = 6
         """
-        return "\n".join(f"{adjoint(name)} = {with_numbers(e)}" for name, e in self._lines)
+        return self._written(Style(numbers=True))
 
     def __str__(self) -> str:
         return self.text

@@ -35,8 +35,8 @@ _FORMS = {
     "power": ("{}^{}", "", _POWER, (_ATOM, _ATOM)),
     "matrix_transpose": ("{}ᵀ", r"{}^{{\top}}", _POWER, (_ATOM,)),
 }
-_TEXT = {op: (text, *binds) for op, (text, _, *binds) in _FORMS.items()}
-_LATEX = {op: (latex, *binds) for op, (_, latex, *binds) in _FORMS.items()} | {
+_TEXT: dict[str, Any] = {op: (text, *binds) for op, (text, _, *binds) in _FORMS.items()}
+_LATEX: dict[str, Any] = {op: (latex, *binds) for op, (_, latex, *binds) in _FORMS.items()} | {
     # what stands above or below a line needs no parentheses
     "divide": (r"\frac{{{}}}{{{}}}", _ATOM, (_LOOSE, _LOOSE)),
     "power": ("{}^{{{}}}", _POWER, (_ATOM, _LOOSE)),
@@ -78,54 +78,47 @@ def escaped(text: str) -> str:
     return text.replace("_", r"\_")
 
 
-def written(e: Symbol) -> str:
-    """An expression as text."""
-    return _write(e, _Style(_TEXT))[0]
+class Style(NamedTuple):
+    """How expressions are written."""
 
-
-def written_latex(e: Symbol) -> str:
-    """An expression as LaTeX."""
-    return _write(e, _Style(_LATEX))[0]
-
-
-def with_numbers(e: Symbol) -> str:
-    """An expression with its numbers in it, and what they come to, if they are few."""
-    text = _write(e, _Style(_TEXT, numbers=True))[0]
-    return text if e.array.size > _FEW or e.row is None else f"{text} = {_array(e.array)}"
-
-
-class _Style(NamedTuple):
-    forms: dict[str, Any]
+    latex: bool = False
     numbers: bool = False
     """Whether few numbers stand in place of a name."""
 
 
-def _write(e: Any, style: _Style) -> tuple[str, int]:
+def written(e: Symbol, style: Style) -> str:
+    """An expression; behind its numbers also what they come to, if they are few."""
+    text = _write(e, style)[0]
+    result = style.numbers and e.row is not None and e.array.size <= _FEW
+    return f"{text} = {_array(e.array)}" if result else text
+
+
+def _write(e: Any, style: Style) -> tuple[str, int]:
     """An expression, and how tightly it binds."""
     if type(e) is not Symbol or e.row is None:
         text = _leaf(e, style)
         return text, _SIGN if text[0] in "−-" else _ATOM
     if isinstance(e.row, CustomGradient):
-        grad = "grad" if style.forms is _TEXT else r"\operatorname{grad}"
+        grad = r"\operatorname{grad}" if style.latex else "grad"
         return f"{grad}({', '.join(_write(a, style)[0] for a in e.args)}){e.name}", _ATOM
     text, binds = _write_row(e, style)
-    if e.array.size == 1 and _is_constant(e):
-        short, sign = _write(e.array, style)
-        return (short, sign) if len(short) < len(text) else (text, binds)
+    if e.array.size == 1 and e.array.dtype != bool and _is_constant(e):
+        return min((text, binds), _write(e.array, style), key=lambda made: len(made[0]))
     return text, binds
 
 
-def _write_row(e: Symbol, style: _Style) -> tuple[str, int]:
+def _write_row(e: Symbol, style: Style) -> tuple[str, int]:
     op, args = _simpler(e.row.name, e.args)
     if op == "identity":
         return _write(args[0], style)
     if op == "slice":
         key = _key(e.attributes["key"])
-        key = key if style.forms is _TEXT else rf"\mathtt{{{key}}}"
+        key = rf"\mathtt{{{key}}}" if style.latex else key
         return _operand(args[0], _ATOM, style) + key, _ATOM
-    if op not in style.forms:
+    forms = _LATEX if style.latex else _TEXT
+    if op not in forms:
         return _call(op, args, e.attributes, style), _ATOM
-    form, binds, operands = style.forms[op]
+    form, binds, operands = forms[op]
     parts = [_operand(a, least, style) for a, least in zip(args, operands, strict=True)]
     if len(parts) == 2 and parts[1][0] in "−-" and operands[1] != _LOOSE:
         parts[1] = f"({parts[1]})"
@@ -133,7 +126,8 @@ def _write_row(e: Symbol, style: _Style) -> tuple[str, int]:
 
 
 def _simpler(op: str, args: tuple) -> tuple[str, tuple]:
-    """``x · x`` is a square; times 1 / n is divided by n: a mean divides by a count."""
+    """``x · x`` and ``x^2`` are squares, ``x^1`` and ``x · 1`` are x; times 1 / n is divided by n,
+    since a mean divides by a count."""
     if op == "multiply" and type(args[0]) is Symbol and args[0] is args[1]:
         return "square", args[:1]
     if op == "multiply" and type(args[1]) is float and args[1] and math.isfinite(1 / args[1]):
@@ -143,9 +137,9 @@ def _simpler(op: str, args: tuple) -> tuple[str, tuple]:
         if n > 2 and math.isclose(args[1], 1 / n, rel_tol=1e-12):
             return "divide", (args[0], n)
     if op == "power" and _is_constant(args[1]):
-        exponent = getattr(args[1], "array", args[1])
-        named = {1: "identity", 2: "square"}.get(exponent.item()) if exponent.size == 1 else None
-        return (named, args[:1]) if named else (op, args)
+        exponent = np.asarray(getattr(args[1], "array", args[1]))
+        simpler = {1: "identity", 2: "square"}.get(exponent.item() if exponent.size == 1 else 0)
+        return (simpler, args[:1]) if simpler else (op, args)
     return op, args
 
 
@@ -156,7 +150,7 @@ def _is_constant(e: Any) -> bool:
     return is_number(e.name) if e.row is None else all(map(_is_constant, e.args))
 
 
-def _operand(e: Any, least: int, style: _Style) -> str:
+def _operand(e: Any, least: int, style: Style) -> str:
     """A subexpression, in parentheses if it binds too loosely; a truth in Iverson's brackets."""
     text, binds = _write(e, style)
     if binds >= least:
@@ -164,27 +158,27 @@ def _operand(e: Any, least: int, style: _Style) -> str:
     return f"[{text}]" if binds <= _COMPARE < least else f"({text})"
 
 
-def _call(op: str, args: tuple, attributes: dict, style: _Style) -> str:
+def _call(op: str, args: tuple, attributes: dict, style: Style) -> str:
     inside = [_write(a, style)[0] for a in args]
     named = [f"{key}={_attribute(key, value)}" for key, value in attributes.items()]
-    if style.forms is _LATEX:
+    if style.latex:
         op = _LATEX_NAMES.get(op, rf"\operatorname{{{escaped(op)}}}")
         named = [rf"\mathtt{{{escaped(text)}}}" for text in named]
     return f"{op}({', '.join(inside + named)})"
 
 
-def _leaf(e: Any, style: _Style) -> str:
+def _leaf(e: Any, style: Style) -> str:
     """A name, or a number."""
     name, value = (e.name, e.array) if type(e) is Symbol else ("", np.asarray(e))
-    text = style.forms is _TEXT
     if is_number(name):
-        return name.replace("-", "−") if text else name
-    if name and not (style.numbers and value.size <= _FEW):
+        text = name.replace("-", "−")
+    elif name and not (style.numbers and value.size <= _FEW):
         if name.startswith("bar "):
-            return (adjoint if text else adjoint_latex)(name[4:])
-        return name if text else _name_latex(name)
-    found = _array(value, 4 if name else 12)
-    return found if text else found.replace("−", "-")
+            return (adjoint_latex if style.latex else adjoint)(name[4:])
+        return _name_latex(name) if style.latex else name
+    else:
+        text = _array(value, 4 if name else 12)
+    return text.replace("−", "-") if style.latex else text
 
 
 def _array(value: Any, digits: int = 4) -> str:
