@@ -63,6 +63,10 @@ case("custom gradient gave None",
      "half = tf.custom_gradient(lambda x: (x * 0.5, lambda upstream: None))\n"
      "tape.watch(x)\ny = half(x)",
      "returned None for what leads to x", "`y = half(x)`")  # fmt: skip
+case("custom gradient gave None",
+     "good = tf.custom_gradient(lambda x: (x * 0.5, lambda upstream: upstream * 0.5))\n"
+     "half = tf.custom_gradient(lambda x: (x * 0.5, lambda upstream: None))\n"
+     "tape.watch(x)\nu = good(x)\ny = half(u)", "`y = half(u)`")  # fmt: skip
 
 # a value that left, and came back as a number
 case(

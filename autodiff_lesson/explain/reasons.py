@@ -193,7 +193,10 @@ class _Inquiry:
         good = onward(self.starts, (r for r in self.records if r.op.rules))
         for record in self.ways(good, self.needed):
             if isinstance(record.op, CustomGradient):
-                return _at(record) | {"grad": grad_line(record.op)}
+                grads = record.op._ask([Tensor(np.ones_like(t._value)) for t in record.outputs])
+                pairs = zip(record.inputs, grads, strict=True)
+                if any(g is None and id(x) in good for x, g in pairs):
+                    return _at(record) | {"grad": grad_line(record.op)}
         return None
 
     def copied(self) -> dict | None:
