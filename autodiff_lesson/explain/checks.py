@@ -52,7 +52,8 @@ def check_gradients(f: Callable, *args: Any, order: int = 2) -> GradientReport:
 
     The difference is taken along random directions, always the same: the report of a run is the
     report of the next one. For a function made with ``custom_gradient``, its ``grad`` is also
-    asked for the right count and shapes, and must be linear in the upstream gradient.
+    asked for the right count and shapes, and must be linear in the upstream gradient. Where f has
+    a kink, is not finite or draws random numbers there is nothing to compare: then it says so.
 
     Args:
         f: takes tensors, returns a tensor or a nest of them.
@@ -127,7 +128,7 @@ class _Check:
         here = value(self.args)
         if not np.isfinite(here):
             return [f"{what} is not there: the function is {here} at this point. Take another one"]
-        if here != value(self.args):
+        if abs(value(self.args) - here) > 0.01 * self.tolerance * (1 + abs(here)):
             return ["f gives another value at each call: draw its random numbers outside of it"]
         problems = []
         for i, slope in zip(self.varied, slopes, strict=True):
