@@ -64,7 +64,8 @@ def names(tape: Any, frame: FrameType | None = None, unnamed: str | None = None)
     letter = next(c for c in ("v", "t", "tensor") if c not in stems)  # v3 is not the third v
     fresh = (f"{letter}{i}" if unnamed is None else unnamed for i in itertools.count(1))
     called = {key: named[key] if key in named else next(fresh) for key in order}
-    called |= {copy: called[argument] for copy, argument in copies.items()}
+    for copy, argument in copies.items():  # one by one: a copy may be of a copy
+        called[copy] = called[argument]
     for tensor in (t for r in inside.values() for t in (*r.inputs, *r.outputs)):
         if id(tensor) not in called:
             called[id(tensor)] = next(fresh)
