@@ -314,6 +314,8 @@ def test_formula_that_needs_a_record_says_so():
         explain.formula(tf.norm)
     with pytest.raises(ValueError, match="Record it"):
         explain.formula(tf.reshape)
+    with pytest.raises(ValueError, match="rule of where depends on shapes or arguments"):
+        explain.formula(tf.where)
     assert explain.formula(tf.floor).text == "nothing flows back through floor"
 
 

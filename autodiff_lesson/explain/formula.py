@@ -12,7 +12,7 @@ import numpy as np
 from ..custom_gradient import CustomGradient
 from ..errors import OpError
 from ..lines import place_of, user_frame
-from ..primitive import Primitive
+from ..primitive import ROWS, Primitive
 from ..recorder import Record, Recorder, silence, thread
 from ..tensor import Tensor, constant
 from .naming import is_number
@@ -194,25 +194,20 @@ def grad_line(op: CustomGradient) -> str:
 def _tried(op: Any) -> Record:
     """Run an operation on small numbers, to have a record of it."""
     name = getattr(op, "name", getattr(op, "__name__", repr(op)))
-    for shape in ((2, 2), (2,), ()):
-        tensors = [constant(np.full(shape, 0.25 + 0.25 * i)) for i in range(_inputs_of(op))]
-        listener = Recorder()
-        with silence(), suppress(OpError, ValueError, TypeError, AttributeError):
-            thread.active.append(listener)
-            op(*tensors)
-        steps = [r for r in listener._records if r.outputs]
-        if len(steps) == 1:
-            return steps[0]
-        if steps:
-            made_of = ", ".join(dict.fromkeys(r.op.name for r in steps))
-            raise ValueError(
-                f"{name} is made of several operations, which have a formula each: {made_of}. "
-                "Record it, and give a record: explain.formula(tape.records[0])"
-            )
-    raise ValueError(
-        f"the rule of {name} depends on shapes or arguments that are not known here. Record it, "
-        "and give the record: explain.formula(tape.records[0])"
-    )
+    tensors = [constant(np.full((2, 2), 0.25 + 0.25 * i)) for i in range(_inputs_of(op))]
+    listener = Recorder()
+    with silence(), suppress(OpError, ValueError, TypeError, AttributeError):
+        thread.active.append(listener)
+        op(*tensors)
+    steps = [r for r in listener._records if r.outputs]
+    ran = dict.fromkeys(r.op.name for r in steps)
+    flows = any(row.rules for row in ROWS.values() if row.name in ran)
+    if len(steps) == 1 and (steps[0].op.rules or not flows):  # where has a row with no rule, too
+        return steps[0]
+    why = f"the rule of {name} depends on shapes or arguments that are not known here"
+    if len(steps) > 1:
+        why = f"{name} is made of several operations, which have a formula each: {', '.join(ran)}"
+    raise ValueError(f"{why}. Record it, and give the record: explain.formula(tape.records[0])")
 
 
 def _inputs_of(op: Any) -> int:

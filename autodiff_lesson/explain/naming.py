@@ -214,14 +214,10 @@ def in_line(record: Record) -> str:
 def _operands(node: ast.AST, op: str) -> Iterable[ast.AST]:
     """What an expression that runs one op gives to it; of a call, only if that is the op's own."""
     match node:
-        case ast.BinOp(left=left, right=right):
-            return (left, right)
-        case ast.AugAssign(target=left, value=right):
-            return (left, right)
-        case ast.UnaryOp(operand=operand):
-            return (operand,)
-        case ast.Subscript(value=value):
-            return (value,)
+        case ast.BinOp(left=a, right=b) | ast.AugAssign(target=a, value=b):
+            return (a, b)
+        case ast.UnaryOp(operand=a) | ast.Subscript(value=a):
+            return (a,)
         case ast.Call(func=func) if (name_of(func) or "").rpartition(".")[2] != op:
             return ()
         case ast.Call(args=[ast.List(elts=operands), *_]) | ast.Call(args=operands):
