@@ -95,17 +95,6 @@ class CompiledMetrics(Metric):
             metric.reset_state()
 
 
-class FunctionLoss(losses.Loss):
-    """A function of (y_true, y_pred) as a loss: the mean of what it gives, weighted."""
-
-    def __init__(self, function: Any):
-        super().__init__(getattr(function, "__name__", None))
-        self._function = function
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        return self._function(y_true, y_pred)
-
-
 def _check_single(what: str, y_pred: Any, where: str) -> None:
     if y_pred is None:
         raise ValueError("the model's call() returned None: end it with `return outputs`")
@@ -118,7 +107,9 @@ def _check_single(what: str, y_pred: Any, where: str) -> None:
 
 def _as_loss(item: Any) -> Any:
     found = losses.get(item)
-    return found if found is None or isinstance(found, losses.Loss) else FunctionLoss(found)
+    if found is None or isinstance(found, losses.Loss):
+        return found
+    return losses.FunctionLoss(found, name=getattr(found, "__name__", None))
 
 
 def _kind_of(item: Any) -> str | None:

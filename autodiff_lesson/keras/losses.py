@@ -24,7 +24,7 @@ from ..ops.nn import (
 from ..ops.reduce import reduce_mean, reduce_sum
 from ..ops.shape import expand_dims, reshape, squeeze
 from ..tensor import Tensor
-from .names import resolve, settings_of, signature, snake_case
+from .names import bound, resolve, signature, snake_case
 
 EPSILON = 1e-7
 """Probabilities are kept this far from 0 and 1, where the logarithm ends."""
@@ -273,28 +273,35 @@ def weighed_alike(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     return values, weights
 
 
-class _Function(Loss):
+class FunctionLoss(Loss):
+    """A function of (y_true, y_pred) as a loss."""
+
+    def __init__(
+        self, fn: Callable, reduction: str | None = "sum_over_batch_size", name: str | None = None,
+        dtype: Any = None, **settings: Any,
+    ):  # fmt: skip
+        super().__init__(name, reduction, dtype)
+        self._function, self._settings = fn, settings
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self._function(y_true, y_pred, **self._settings)
+
+
+class _Known(FunctionLoss):
     """A loss that is one of the functions above; their settings are its first arguments."""
 
     function: Callable[..., Tensor]
     known_as: str | None = None
 
     def __init_subclass__(cls) -> None:
-        of_all = ("reduction", "sum_over_batch_size"), ("name", cls.known_as), ("dtype", None)
+        of_all = {"reduction": "sum_over_batch_size", "name": cls.known_as, "dtype": None}
         cls.__signature__ = signature(cls.function, after=of_all)  # type: ignore[attr-defined]
 
-    def __init__(
-        self, *args: Any, reduction: str | None = "sum_over_batch_size", name: str | None = None,
-        dtype: Any = None, **kwargs: Any,
-    ):  # fmt: skip
-        super().__init__(name or self.known_as, reduction, dtype)
-        self._settings = settings_of(self.function, args, kwargs)
-
-    def call(self, y_true: Any, y_pred: Any) -> Tensor:
-        return self.function(y_true, y_pred, **self._settings)
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(self.function, **bound(type(self), args, kwargs))
 
 
-class MeanSquaredError(_Function):
+class MeanSquaredError(_Known):
     """`mean_squared_error`, reduced.
 
     >>> print(MeanSquaredError()([[0.0], [1.0]], [[2.0], [1.0]]))
@@ -304,45 +311,42 @@ class MeanSquaredError(_Function):
     function = staticmethod(mean_squared_error)
 
 
-class MeanAbsoluteError(_Function):
+class MeanAbsoluteError(_Known):
     """`mean_absolute_error`, reduced."""
 
     function = staticmethod(mean_absolute_error)
 
 
-class Huber(_Function):
+class Huber(_Known):
     """`huber`, reduced: ``Huber(delta=1.0)``."""
 
     function, known_as = staticmethod(huber), "huber_loss"
 
 
-class BinaryCrossentropy(_Function):
+class BinaryCrossentropy(_Known):
     """`binary_crossentropy`, reduced: ``BinaryCrossentropy(from_logits=True)``."""
 
     function = staticmethod(binary_crossentropy)
 
 
-class CategoricalCrossentropy(_Function):
+class CategoricalCrossentropy(_Known):
     """`categorical_crossentropy`, reduced: ``CategoricalCrossentropy(from_logits=True)``."""
 
     function = staticmethod(categorical_crossentropy)
 
 
-class SparseCategoricalCrossentropy(_Function):
+class SparseCategoricalCrossentropy(_Known):
     """`sparse_categorical_crossentropy`, reduced:
     ``SparseCategoricalCrossentropy(from_logits=True)``."""
 
     function = staticmethod(sparse_categorical_crossentropy)
 
 
-_CLASSES = _Function.__subclasses__()
+_SHORT = {"mse": mean_squared_error, "mae": mean_absolute_error, "bce": binary_crossentropy}
+_CLASSES = _Known.__subclasses__()
 _KNOWN: dict[str, Any] = {
-    "mse": mean_squared_error,
-    "mae": mean_absolute_error,
-    "bce": binary_crossentropy,
-    "MSE": mean_squared_error,
-    "MAE": mean_absolute_error,
-    "BCE": binary_crossentropy,
+    **_SHORT,
+    **{name.upper(): function for name, function in _SHORT.items()},
     **{c.function.__name__: c.function for c in _CLASSES},
     **{c.__name__: c for c in _CLASSES},
 }

@@ -18,7 +18,7 @@ from ..ops.reduce import argmax, reduce_mean, reduce_sum
 from ..tensor import Tensor
 from ..variable import Module, Variable
 from . import initializers, losses
-from .names import resolve, settings_of, signature, snake_case, with_snake_case
+from .names import bound, resolve, signature, snake_case, with_snake_case
 from .variables import run
 
 
@@ -195,12 +195,11 @@ class _Function(MeanMetricWrapper):
     function: Callable[..., Tensor]
 
     def __init_subclass__(cls) -> None:
-        of_all = ("name", snake_case(cls.__name__)), ("dtype", None)
+        of_all = {"name": snake_case(cls.__name__), "dtype": None}
         cls.__signature__ = signature(cls.function, before=of_all)  # type: ignore[attr-defined]
 
-    def __init__(self, name: str | None = None, dtype: Any = None, *args: Any, **kwargs: Any):
-        settings = settings_of(self.function, args, kwargs)
-        super().__init__(self.function, name or snake_case(type(self).__name__), dtype, **settings)
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(self.function, **bound(type(self), args, kwargs))
 
 
 class Accuracy(_Function):

@@ -103,24 +103,28 @@ def snake_case(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def settings_of(function: Callable, args: tuple, kwargs: dict) -> dict[str, Any]:
-    """The arguments of a function that follow ``y_true`` and ``y_pred``, by name and checked."""
-    try:
-        bound = inspect.signature(function).bind(None, None, *args, **kwargs)
-    except TypeError as error:
-        known = ", ".join(p.name for p in _settings(function)) or "none of its own"
-        raise TypeError(f"{function.__name__} {error}. Its settings are {known}") from None
-    return dict(list(bound.arguments.items())[2:])
-
-
-def signature(function: Callable, before: tuple = (), after: tuple = ()) -> inspect.Signature:
-    """What an editor is to show for a class that takes a function's settings: they stand between
-    (name, default) pairs of the class."""
+def signature(
+    function: Callable, before: Mapping | None = None, after: Mapping | None = None
+) -> inspect.Signature:
+    """What a class takes that stands for a function of (y_true, y_pred, settings ...): the settings
+    between arguments of its own, which are given with their defaults."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     first, last = (
-        [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=v) for n, v in pairs]
-        for pairs in (before, after)
+        [inspect.Parameter(name, kind, default=value) for name, value in (own or {}).items()]
+        for own in (before, after)
     )
     return inspect.Signature(first + _settings(function) + last)
+
+
+def bound(cls: Any, args: tuple, kwargs: dict) -> dict[str, Any]:
+    """What such a class was given, by name, and its defaults."""
+    try:
+        found = cls.__signature__.bind(*args, **kwargs)
+    except TypeError as error:
+        known = ", ".join(p.name for p in _settings(cls.function)) or "none of its own"
+        raise TypeError(f"{cls.function.__name__} {error}. Its settings are {known}") from None
+    found.apply_defaults()
+    return found.arguments
 
 
 def _settings(function: Callable) -> list[inspect.Parameter]:
