@@ -8,7 +8,6 @@ variance of a weight so that neither grows nor dies away from layer to layer.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -107,29 +106,23 @@ class RandomUniform(Initializer):
 
 
 class _Scaled(Initializer):
-    """Draws of the variance ``scale / fan``; a subclass says which scale, fan and distribution."""
+    """Draws of the variance ``scale / fan_in``, or over the mean of both fans: see the families."""
 
     scale = 1.0
-    fan: Callable[[float, float], float]
+    both_fans = uniform = False
 
     def __init__(self, seed: int | None = None):
         self.seed = seed
 
-    def variance(self, shape: tuple[int, ...]) -> float:
-        """The variance of a weight of a kernel of ``shape``."""
-        return self.scale / max(1.0, type(self).fan(*fans(shape)))
-
-
-class _ScaledUniform(_Scaled):
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> Any:
-        limit = math.sqrt(3 * self.variance(shape))  # a uniform draw has the variance limit**2 / 3
-        return generator.uniform(-limit, limit, shape)
-
-
-class _ScaledNormal(_Scaled):
-    def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> Any:
+        fan_in, fan_out = fans(shape)
+        fan = (fan_in + fan_out) / 2 if self.both_fans else fan_in
+        variance = self.scale / max(1.0, fan)
+        if self.uniform:
+            limit = math.sqrt(3 * variance)  # a uniform draw has the variance limit**2 / 3
+            return generator.uniform(-limit, limit, shape)
         # cutting a normal distribution off at two standard deviations leaves 0.8796 of its own
-        stddev = math.sqrt(self.variance(shape)) / 0.87962566103423978
+        stddev = math.sqrt(variance) / 0.87962566103423978
         return TruncatedNormal(0.0, stddev).draw(shape, generator)
 
 
@@ -145,48 +138,38 @@ def fans(shape: tuple[int, ...]) -> tuple[float, float]:
     return shape[-2] * field, shape[-1] * field
 
 
-def _inputs(fan_in: float, fan_out: float) -> float:
-    return fan_in
-
-
-def _both(fan_in: float, fan_out: float) -> float:
-    return (fan_in + fan_out) / 2
-
-
-class GlorotUniform(_ScaledUniform):
+class GlorotUniform(_Scaled):
     """Variance 2 / (fan_in + fan_out), uniform; Keras' default (Glorot & Bengio 2010)."""
 
-    fan = staticmethod(_both)
+    both_fans = uniform = True
 
 
-class GlorotNormal(_ScaledNormal):
+class GlorotNormal(_Scaled):
     """Variance 2 / (fan_in + fan_out), truncated normal (Glorot & Bengio 2010)."""
 
-    fan = staticmethod(_both)
+    both_fans = True
 
 
-class HeUniform(_ScaledUniform):
+class HeUniform(_Scaled):
     """Variance 2 / fan_in, uniform; made for relu (He, Zhang, Ren & Sun 2015)."""
 
-    scale, fan = 2.0, staticmethod(_inputs)
+    scale, uniform = 2.0, True
 
 
-class HeNormal(_ScaledNormal):
+class HeNormal(_Scaled):
     """Variance 2 / fan_in, truncated normal; made for relu (He, Zhang, Ren & Sun 2015)."""
 
-    scale, fan = 2.0, staticmethod(_inputs)
+    scale = 2.0
 
 
-class LecunUniform(_ScaledUniform):
+class LecunUniform(_Scaled):
     """Variance 1 / fan_in, uniform (LeCun, Bottou, Orr & Mueller 1998)."""
 
-    fan = staticmethod(_inputs)
+    uniform = True
 
 
-class LecunNormal(_ScaledNormal):
+class LecunNormal(_Scaled):
     """Variance 1 / fan_in, truncated normal (LeCun, Bottou, Orr & Mueller 1998)."""
-
-    fan = staticmethod(_inputs)
 
 
 _KNOWN: dict[str, type] = with_snake_case(

@@ -19,8 +19,6 @@ import numpy as np
 
 from ..ops.elementwise import cast, clip_by_value
 from ..ops.reduce import clip_by_global_norm, clip_by_norm
-from ..primitive import tensor_of
-from ..recorder import thread
 from ..tensor import Tensor, constant
 from ..variable import Variable
 from . import schedules as schedules
@@ -73,6 +71,7 @@ class Optimizer:
             raise ValueError(
                 f"Argument(s) not recognized: {unknown}. {hint_for(type(self), unknown)}"
             )
+        self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         given = {key: value for key, value in clips.items() if value is not None}
         if len(given) > 1:
@@ -87,7 +86,6 @@ class Optimizer:
                 "Argument `learning_rate` should be float, or a LearningRateSchedule. "
                 f"Received: {learning_rate!r}"
             )
-        self.clipnorm, self.clipvalue, self.global_clipnorm = clips.values()
         self.weight_decay = weight_decay
         self.name = name or snake_case(type(self).__name__)
         self.built = False
@@ -122,7 +120,7 @@ class Optimizer:
             self._variables = [v for v in self._variables if v is not now]
             self._learning_rate = rate
         elif isinstance(now, Variable):
-            now.assign(_in_dtype(rate, np.dtype(np.float32)))
+            now.assign(cast(rate, np.dtype(np.float32)))
         else:
             raise TypeError(
                 f"the learning rate follows {now!r}, so it cannot be set to {rate!r}. Make the "
@@ -183,14 +181,12 @@ class Optimizer:
 
     # What a rule is made of
 
-    def _no_rule(self, *args: Any) -> tuple:
+    def rule(self, *args: Any, **kwargs: Any) -> tuple:
+        """``rule(g, x, lr, *slots)`` gives ``(new x, *new slots)``: operators, NumPy functions."""
         raise NotImplementedError(
             f"{type(self).__name__} needs a method rule(self, g, x, lr, *slots), or "
             "update_step(self, gradient, variable, learning_rate)"
         )
-
-    rule: Callable[..., tuple] = _no_rule
-    """``rule(g, x, lr, *slots)`` gives ``(new x, *new slots)``: operators and NumPy functions."""
 
     prepare: Callable[..., tuple] | None = None
     """What is the same for all variables is worked out once in a step: ``prepare(lr, n, *common)``,
@@ -244,12 +240,12 @@ class Optimizer:
         for gradient, variable in self._clipped(pairs):
             dtype = variable._tensor._value.dtype
             if dtype not in rates:
-                rates[dtype] = _in_dtype(rate, dtype)
+                rates[dtype] = cast(rate, dtype)
             if self.weight_decay:
                 variable.assign(run(self._decayed, variable, rates[dtype])[0])
             self.update_step(gradient, variable, rates[dtype])
         for changed, value in zip(self._common, self._after):
-            changed.assign(_in_dtype(value, changed._tensor._value.dtype))
+            changed.assign(cast(value, changed._tensor._value.dtype))
         self._iterations.assign_add(_ONE)
 
     def _prepared(self, lr: Tensor) -> Sequence[Tensor]:
@@ -257,8 +253,8 @@ class Optimizer:
             return (lr,)
         if lr is not self._prepared_for:
             dtype = lr._value.dtype
-            common = [_in_dtype(v, dtype) for v in self._common]
-            made = run(self.prepare, lr, _in_dtype(self._iterations, dtype), *common)
+            common = [cast(v, dtype) for v in self._common]
+            made = run(self.prepare, lr, cast(self._iterations, dtype), *common)
             self._prepared_for, known = lr, len(made) - len(common)
             self._rates, self._after = made[:known], made[known:]
         return self._rates
@@ -288,27 +284,21 @@ class Optimizer:
         own = self._trainable_variables if variables is None else list(variables)
         if len(own) != len(gradients):
             raise ValueError(f"there are {len(gradients)} gradients for {len(own)} variables")
-        for variable in own:
-            if id(variable) not in self._places:
-                self._admit(own)
-                break
-        return own
-
-    def _admit(self, variables: list[Variable]) -> None:
-        """Make the state for these variables, if there is none yet for others."""
-        for variable in variables:
+        for variable in [v for v in own if id(v) not in self._places]:
             if not isinstance(variable, Variable):
                 raise ValueError(
                     f"an optimizer changes variables, and this is none: {variable!r}. The order "
                     "is gradients first: zip(gradients, variables)"
                 )
-            if self.built and id(variable) not in self._places:
+            if self.built:
                 raise ValueError(
                     f"Unknown variable: {variable!r}. This optimizer was built for "
                     f"{', '.join(v.name for v in self._trainable_variables)}. Make a new "
                     "optimizer for other variables"
                 )
-        self.build(variables)
+        if not self.built:
+            self.build(own)
+        return own
 
     def __repr__(self) -> str:
         rate = self._learning_rate
@@ -321,15 +311,6 @@ def _state(start: Any, dtype: Any, name: str) -> Variable:
     return Variable(start, trainable=False, dtype=dtype, name=name)
 
 
-def _in_dtype(x: Any, dtype: np.dtype) -> Tensor:
-    found = x if type(x) is Tensor else tensor_of(x)
-    if type(found) is not Tensor:
-        return constant(found, dtype)
-    if found._value.dtype is dtype:
-        return found
-    return cast(found, dtype) if thread.active else Tensor(found._value.astype(dtype))
-
-
 def _paired(gradients: list[Any], variables: list[Variable]) -> list[tuple[Tensor, Variable]]:
     """(gradient, variable) where there is a gradient, as a tensor of the variable's dtype."""
     pairs = []
@@ -337,7 +318,7 @@ def _paired(gradients: list[Any], variables: list[Variable]) -> list[tuple[Tenso
         if gradient is None:
             continue
         now = variable._tensor._value
-        found = _in_dtype(gradient, now.dtype)
+        found = cast(gradient, now.dtype)
         if found._value.shape != now.shape:
             raise ValueError(
                 f"variable '{variable.name}' has shape {variable.shape}, its gradient "
@@ -568,8 +549,6 @@ def get(identifier: Any) -> Optimizer:
     >>> get("adam")
     <Adam: learning_rate 0.001, 0 steps made>
     """
-    return (
-        identifier
-        if isinstance(identifier, Optimizer)
-        else resolve("optimizer", identifier, _KNOWN)
-    )
+    if isinstance(identifier, Optimizer):
+        return identifier
+    return resolve("optimizer", identifier, _KNOWN)
