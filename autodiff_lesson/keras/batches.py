@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,6 @@ import numpy as np
 from .. import nest
 from ..ops.random import source
 from ..tensor import Tensor
-
-_ONE_SHOT = (
-    "a generator can be gone through only once. Give a Dataset or a list of batches, or make it "
-    "endless and say steps_per_epoch"
-)
 
 
 def unpack(data: Any) -> tuple[Any, Any, Any]:
@@ -91,14 +87,14 @@ class StreamBatches:
 
 class Epochs:
     """The batches of one epoch after another; with ``steps`` an epoch ends after so many, and the
-    next goes on from there."""
+    next goes on from there, or at the first batch if none is left."""
 
     def __init__(self, batches: Any, steps: int | None):
         if steps is not None and (not isinstance(steps, (int, np.integer)) or steps < 1):
             raise ValueError(f"steps_per_epoch is a whole number from 1; received {steps!r}")
         self._batches = batches
         self._limit = steps
-        self._going: Iterator = iter(())
+        self._left: Iterator = iter(())
         self.steps = steps
         if steps is None:
             with suppress(TypeError):  # a generator has no length: it is known after an epoch
@@ -107,19 +103,24 @@ class Epochs:
     def epoch(self) -> Iterator:
         """The batches of the next epoch."""
         count = 0
-        if self._limit is None:
-            self._going = iter(self._batches)
-        while count != self._limit:
-            batch = next(self._going, None)
-            if batch is None and self._limit is not None:
-                self._going = iter(self._batches)
-                batch = next(self._going, None)
-            if batch is None:
+        for batches in (self._left, self._batches):
+            self._left = iter(batches)
+            for batch in islice(self._left, self._limit):
+                yield batch
+                count += 1
+            if count:
                 break
-            count += 1
-            yield batch
         if count < (self._limit or 1):
-            warnings.warn(f"Your input ran out of data: {_ONE_SHOT}.", stacklevel=6)
+            warnings.warn(
+                "Your input ran out of data: "
+                + (
+                    f"an epoch of {self._limit} steps ended after {count}, the next begins anew"
+                    if count
+                    else "a generator can be gone through only once. Give a Dataset or a list of "
+                    "batches, or make it endless and say steps_per_epoch"
+                ),
+                stacklevel=6,
+            )
         elif self._limit is None:
             self.steps = count
 

@@ -210,7 +210,8 @@ class Optimizer:
         """A new variable to remember something in, of the shape and dtype of another."""
         start = 0.0 if initializer == "zeros" else initializer
         like = reference_variable._tensor._value
-        full_name = f"{reference_variable.name.split(':')[0]}_{name}"
+        owner = getattr(reference_variable, "path", reference_variable.name)
+        full_name = f"{owner}_{name}".replace("/", "_").replace(":", "_")
         made = _state(np.full(like.shape, start, like.dtype), like.dtype, full_name)
         self._variables.append(made)
         return made

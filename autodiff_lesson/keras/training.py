@@ -62,7 +62,8 @@ def fit(
         shuffle: whether arrays are put into a new random order for each epoch.
         class_weight: {label: weight}; sample_weight: a weight for each example.
         initial_epoch: where to start counting, to go on with an earlier training.
-        steps_per_epoch: how many batches are an epoch; all of them if not given.
+        steps_per_epoch: how many batches are an epoch, all of them if not given. The next epoch
+            goes on from there; one that runs out of data ends there, with a warning.
 
     Returns:
         A `History`: ``history.history`` has for each name a list with one float per epoch. What
@@ -100,9 +101,10 @@ def fit(
         for epoch in range(initial_epoch, epochs):
             visited.on_epoch_begin(epoch, {})
             self.reset_metrics()
-            logs = _train_epoch(self, data, visited, waiting, bar, epoch)
-            if not logs and self.stop_training:
+            trained = _train_epoch(self, data, visited, waiting, bar, epoch)
+            if trained is None:  # there was no batch
                 break
+            logs = trained
             if validation is not None:
                 bar.pause("validation")
                 found = _test_epoch(self, validation, visited, waiting)
@@ -116,40 +118,40 @@ def fit(
 
 
 def _executions(
-    model: Model, kind: str, data: Epochs, visited: CallbackList, waiting: _Patient, size: int
-) -> Iterator[tuple[int, Any]]:
-    """Make the steps of an epoch; after each ``size`` of them give (how many, what came out)."""
+    model: Model, kind: str, data: Epochs, visited: CallbackList, waiting: _Patient
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Make the steps of an epoch. Between two visits of the callbacks there are as many as
+    ``compile`` was told; after each so many give (how many were made in all, what came out)."""
     step = step_of(model, f"{kind}_step")
     begins = getattr(visited, f"on_{kind}_batch_begin")
-    batches, number = data.epoch(), 0
+    ends = getattr(visited, f"on_{kind}_batch_end")
+    size = 1 if kind == "predict" else model.steps_per_execution
+    batches, first = data.epoch(), 0
     while several := list(islice(batches, size)):
-        begins(number, {})
+        begins(first, {})
         for batch in several:
             result = step(batch)
-            number += 1
             if waiting.interrupted:
                 raise KeyboardInterrupt
-        yield number, result
+        logs = {"outputs": result} if kind == "predict" else as_logs(result, f"{kind}_step", model)
+        ends(first + size - 1, logs)
+        yield first + len(several), logs
+        first += size
 
 
 def _train_epoch(
     model: Model, data: Epochs, visited: CallbackList, waiting: _Patient, bar: Any, epoch: int
-) -> dict[str, float]:
+) -> dict[str, float] | None:
     """The steps of one epoch; the logs after the last."""
     _notice_trainable(model)
-    logs: dict[str, float] = {}
-    number, size = 0, model.steps_per_execution
-    for number, result in _executions(model, "train", data, visited, waiting, size):
-        logs = as_logs(result, "train_step", model)
+    logs = None
+    for number, logs in _executions(model, "train", data, visited, waiting):
         if not (waiting.warned or all(map(math.isfinite, logs.values()))):
             waiting.warned = True
             _warn_of_nan(logs, epoch, number)
-        visited.on_train_batch_end(number - 1, logs)
         bar.step(epoch, number, logs)
         if model.stop_training:
             break
-    if not number:
-        model.stop_training = True
     return logs
 
 
@@ -190,10 +192,8 @@ def _test_epoch(
     model.reset_metrics()
     visited.on_test_begin({})
     logs: dict[str, float] = {}
-    size = model.steps_per_execution
-    for number, result in _executions(model, "test", data, visited, waiting, size):
-        logs = as_logs(result, "test_step", model)
-        visited.on_test_batch_end(number - 1, logs)
+    for _, now in _executions(model, "test", data, visited, waiting):
+        logs = now
     visited.on_test_end(logs)
     return logs
 
@@ -211,11 +211,9 @@ def predict(
     data = Epochs(batches_of(x, batch_size=batch_size), steps)
     visited = CallbackList(callbacks, self, steps=data.steps, verbose=verbose)
     visited.on_predict_begin({})
-    outputs: list[Any] = []
     with _Patient() as waiting:
-        for number, output in _executions(self, "predict", data, visited, waiting, 1):
-            outputs.append(output)
-            visited.on_predict_batch_end(number - 1, {"outputs": output})
+        made = _executions(self, "predict", data, visited, waiting)
+        outputs = [logs["outputs"] for _, logs in made]
     visited.on_predict_end({})
     if not outputs:
         raise ValueError("predict was given no batch")

@@ -90,7 +90,7 @@ def test_steps_per_execution_visits_after_so_many(eagerly):
     visits = [entry[:2] for entry in diary.entries if "train_batch" in entry[0]]
     assert visits == [
         ("on_train_batch_begin", 0), ("on_train_batch_end", 1),
-        ("on_train_batch_begin", 2), ("on_train_batch_end", 2),
+        ("on_train_batch_begin", 2), ("on_train_batch_end", 3),
     ]  # fmt: skip
     assert model.optimizer.iterations.numpy() == 3
     assert history == fit(linear(), epochs=1)

@@ -163,19 +163,49 @@ def test_initial_epoch_and_steps_per_epoch():
     model = linear()
     history = model.fit(X, Y, epochs=5, initial_epoch=3, verbose=0)
     assert history.epoch == [3, 4]
-    model = linear()
-    fit(model, X, Y, epochs=3, steps_per_epoch=4)
-    assert model.optimizer.iterations.numpy() == 12
 
     def endless():
         while True:
             yield X[:8], Y[:8]
 
+    model = linear()
     fit(model, endless(), epochs=2, steps_per_epoch=3)
-    assert model.optimizer.iterations.numpy() == 18
+    assert model.optimizer.iterations.numpy() == 6
     with pytest.warns(UserWarning, match="ran out of data"):
         history = fit(model, iter([(X, Y)]), epochs=3)
     assert len(history["loss"]) == 1
+
+
+@pytest.mark.parametrize(
+    "steps, made, warned",
+    [(1, [1, 2, 3], False), (2, [2, 4, 6], False), (4, [2, 4, 6], True)],
+)
+@pytest.mark.parametrize("kind", ["arrays", "batches", "no length"])
+def test_steps_per_epoch_end_with_the_data_and_go_on_from_the_first_batch(
+    kind, steps, made, warned
+):
+    class Batches:
+        def __iter__(self):
+            return iter([(X[:32], Y[:32]), (X[32:], Y[32:])])
+
+    data = {"arrays": (X, Y, 32), "batches": (list(Batches()),), "no length": (Batches(),)}[kind]
+    counts = []
+    count = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: counts.append(int(model.optimizer.iterations.numpy()))
+    )
+    model = linear()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        model.fit(*data, epochs=3, steps_per_epoch=steps, callbacks=[count], verbose=0)
+    assert counts == made
+    assert ["ran out of data" in str(w.message) for w in said] == [True] * 3 * warned
+
+
+def test_steps_left_over_are_an_epoch_of_their_own():
+    model = linear()
+    with pytest.warns(UserWarning, match="an epoch of 2 steps ended after 1"):
+        fit(model, X, Y, batch_size=20, epochs=2, steps_per_epoch=2)
+    assert model.optimizer.iterations.numpy() == 3
 
 
 def test_dataset():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import autodiff_lesson as tf
+from autodiff_lesson import keras
 from autodiff_lesson.keras import optimizers
 from autodiff_lesson.keras.optimizers import (
     SGD,
@@ -378,6 +379,15 @@ def test_all_state_is_variables(optimizer, slots):
     assert not any(v.trainable for v in optimizer.variables)
 
 
+def test_slots_are_called_after_their_variable():
+    dense = keras.layers.Dense(1, use_bias=False, name="top")
+    dense.build((None, 2))
+    optimizer = optimizers.SGD(momentum=0.9)
+    optimizer.build([tf.Variable(1.0), tf.Variable(1.0, name="w"), *dense.weights])
+    names = [v.name.removesuffix(":0") for v in optimizer.variables[2:]]
+    assert names == ["Variable_0_momentum", "w_0_momentum", "top_kernel_momentum"]
+
+
 def test_state_put_back_gives_the_same_path_again():
     x, nadam_ = tf.Variable([1.0, 2.0]), Nadam(0.1)
 
@@ -597,4 +607,8 @@ def test_same_variables_as_keras():
             arrays = [v.numpy() for v in optimizer.variables]
             return sorted((str(a.dtype), a.shape) for a in arrays)
 
+        def names(optimizer):
+            return sorted(v.name.split(":")[0] for v in optimizer.variables if v.ndim)
+
         assert kinds(ours) == kinds(theirs), name
+        assert names(ours) == names(theirs), name
