@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..ops.elementwise import elu, exp, relu, sigmoid, softplus, tanh
+from ..ops.arithmetic import multiply
+from ..ops.elementwise import elu, relu, sigmoid, softplus, tanh
+from ..ops.elementwise import exp as exponential
 from ..ops.elementwise import leaky_relu as _leaky_relu
 from ..ops.reduce import log_softmax, softmax
-from ..primitive import tensor_of
-from ..tensor import Tensor, constant
+from ..tensor import Tensor
 from .names import resolve
 
 
@@ -23,20 +24,13 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
     return _leaky_relu(x, negative_slope)
 
 
-def exponential(x: Any) -> Tensor:
-    """e to the power of x."""
-    return exp(x)
-
-
 def silu(x: Any) -> Tensor:
     """x * sigmoid(x), also called swish (Ramachandran, Zoph & Le 2017).
 
     >>> float(silu(0.0))
     0.0
     """
-    found = tensor_of(x)
-    found = found if type(found) is Tensor else constant(found)
-    return found * sigmoid(found)
+    return multiply(x, sigmoid(x))
 
 
 _KNOWN: dict[str, Callable] = {

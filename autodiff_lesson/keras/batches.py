@@ -19,13 +19,12 @@ def unpack(data: Any) -> tuple[Any, Any, Any]:
     """(x, y, sample_weight) of a batch; None for what is not there."""
     if not isinstance(data, (tuple, list)):
         return data, None, None
-    if isinstance(data, list):
-        data = tuple(data)
-    if 1 <= len(data) <= 3:
-        return data + (None,) * (3 - len(data))
-    raise ValueError(
-        f"Data is expected to be x, (x, y) or (x, y, sample_weight). Received {len(data)} parts"
-    )
+    if not 1 <= len(data) <= 3:
+        raise ValueError(
+            f"Data is expected to be x, (x, y) or (x, y, sample_weight). Received {len(data)} parts"
+        )
+    x, y, sample_weight = (*data, None, None)[:3]
+    return x, y, sample_weight
 
 
 def pack(x: Any, y: Any, sample_weight: Any) -> Any:
@@ -168,13 +167,8 @@ def as_arrays(x: Any, y: Any = None, sample_weight: Any = None) -> tuple[Any, An
     if x is None:
         raise ValueError("fit, evaluate and predict need data: x is None")
     parts = {"x": x, "y": y, "sample_weight": sample_weight}
-    arrays = {name: None if part is None else _structure(name, part)
-              for name, part in parts.items()}  # fmt: skip
-    sizes = {
-        name: [len(leaf) for leaf in nest.flatten(part)]
-        for name, part in arrays.items()
-        if part is not None
-    }
+    arrays = {name: _structure(name, part) for name, part in parts.items() if part is not None}
+    sizes = {name: [len(leaf) for leaf in nest.flatten(part)] for name, part in arrays.items()}
     if len({size for found in sizes.values() for size in found}) > 1:
         lines = "\n".join(
             f"'{name}' sizes: {', '.join(map(str, found))}" for name, found in sizes.items()
@@ -183,7 +177,7 @@ def as_arrays(x: Any, y: Any = None, sample_weight: Any = None) -> tuple[Any, An
             "Data cardinality is ambiguous. Make sure all arrays contain the same number of "
             f"samples.\n{lines}"
         )
-    return arrays["x"], arrays["y"], arrays["sample_weight"]
+    return arrays["x"], arrays.get("y"), arrays.get("sample_weight")
 
 
 def split(arrays: tuple, fraction: float) -> tuple[tuple, tuple]:

@@ -302,19 +302,17 @@ class Layer(Module):
     @property
     def weights(self) -> list[Variable]:
         """Every variable of it and of the layers inside, each layer's trainable ones first."""
-        found = {}
+        found = []
         for _, variables, _ in self._tree():
-            for v in sorted(variables, key=lambda v: not (v.trainable or _thaws(v))):
-                found[id(v)] = v
-        return list(found.values())
+            found += sorted(variables, key=lambda v: not (v.trainable or _thaws(v)))
+        return each_once(found)
 
     variables = weights  # type: ignore[assignment]
 
     @property
     def trainable_variables(self) -> list[Variable]:  # type: ignore[override]
         """The weights to train: those with ``trainable=True`` in layers with ``trainable=True``."""
-        found = {id(v): v for _, own, _ in self._tree(True) for v in own if v.trainable}
-        return list(found.values())
+        return each_once(v for _, own, _ in self._tree(True) for v in own if v.trainable)
 
     trainable_weights = trainable_variables
 
@@ -350,7 +348,7 @@ class Layer(Module):
             if layer._added_losses and layer._losses_number == self._call_number:
                 added += layer._added_losses
             if layer._regularized:
-                for v in {id(v): v for v in variables}.values():
+                for v in each_once(variables):
                     if getattr(v, "regularizer", None) is not None and v.trainable:
                         penalties.append(v.regularizer(v))
         return added + penalties
@@ -437,6 +435,11 @@ class Layer(Module):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def each_once(things: Iterable) -> list:
+    """The things in their order, without those that were there before."""
+    return list({id(thing): thing for thing in things}.values())
 
 
 def _thaws(variable: Variable) -> bool:

@@ -270,15 +270,13 @@ class SparseCategoricalCrossentropy(_Function):
     function = staticmethod(losses.sparse_categorical_crossentropy)
 
 
+_SHORT = {"mse": MeanSquaredError, "mae": MeanAbsoluteError, "bce": BinaryCrossentropy}
 _KNOWN: dict[str, Any] = {
-    "mse": MeanSquaredError,
-    "mae": MeanAbsoluteError,
+    **_SHORT,
+    **{name.upper(): metric for name, metric in _SHORT.items()},
     "rmse": RootMeanSquaredError,
-    "MSE": MeanSquaredError,
-    "MAE": MeanAbsoluteError,
-    "bce": BinaryCrossentropy,
-    "BCE": BinaryCrossentropy,
-} | with_snake_case(Mean, Sum, *_Function.__subclasses__())
+    **with_snake_case(Mean, Sum, *_Function.__subclasses__()),
+}
 
 
 def get(identifier: Any) -> Any:

@@ -20,8 +20,9 @@ from ..ops.arithmetic import add
 from ..tape import GradientTape
 from ..tensor import Tensor
 from . import saving, summary, training
+from .batches import unpack
 from .compiled import Compiled
-from .layer import Layer
+from .layer import Layer, each_once
 from .layers import InputLayer
 from .metrics import Metric
 from .names import keywords
@@ -69,8 +70,7 @@ class Model(Layer):
         self._graph = Graph(inputs, outputs)
         called = [node.operation for node in self._graph.nodes]
         given = [t.source for t in nest.flatten(inputs)]
-        found = {id(x): x for x in given + called if isinstance(x, Layer)}
-        self._graph_layers = tuple(found.values())
+        self._graph_layers = tuple(each_once(x for x in given + called if isinstance(x, Layer)))
         self.built = True
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
@@ -108,7 +108,7 @@ class Model(Layer):
         """Its layers, without the layers inside those."""
         if self._graph is not None:
             return list(self._graph_layers)
-        return list({id(layer): layer for layer in self._contents()[1]}.values())
+        return each_once(self._contents()[1])
 
     @property
     def input(self) -> Any:
@@ -254,7 +254,7 @@ class Model(Layer):
         Returns:
             {name: scalar}, what is shown and kept in the history.
         """
-        x, y, sample_weight = training.unpack(data)
+        x, y, sample_weight = unpack(data)
         with GradientTape() as tape:
             y_pred = self(x, training=True)
             loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
@@ -270,7 +270,7 @@ class Model(Layer):
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """One step of `evaluate` and of validation: as ``train_step``, without the update."""
-        x, y, sample_weight = training.unpack(data)
+        x, y, sample_weight = unpack(data)
         y_pred = self(x, training=False)
         loss = self.compute_loss(
             x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False
@@ -280,7 +280,7 @@ class Model(Layer):
 
     def predict_step(self, data: Any) -> Any:
         """One step of `predict`."""
-        return self(training.unpack(data)[0], training=False)
+        return self(unpack(data)[0], training=False)
 
     def compute_loss(
         self,
@@ -394,7 +394,7 @@ class Sequential(Model):
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         if self._graph is not None:
-            return self._graph.run(self.name, inputs)
+            return super().call(inputs)
         if not self._chain:
             raise ValueError(
                 f"Sequential model {self.name!r} has no layers yet: give it some, with add()"

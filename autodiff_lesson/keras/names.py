@@ -18,7 +18,13 @@ def resolve(kind: str, identifier: Any, known: Mapping[str, Any]) -> Any:
     An object or a function is itself, and None is None. A wrong name is a ValueError that offers
     the nearest right one.
     """
-    found = _look_up(kind, identifier, known) if isinstance(identifier, str) else identifier
+    if isinstance(identifier, str) and identifier not in known:
+        names = ", ".join(sorted(key for key in known if key.islower()))
+        raise ValueError(
+            f"Could not interpret {kind} identifier: {identifier!r}. "
+            f"{hint(identifier, known)}The names are {names}"
+        )
+    found = known[identifier] if isinstance(identifier, str) else identifier
     if isinstance(found, type):
         return found()
     if found is None or callable(found):
@@ -26,15 +32,6 @@ def resolve(kind: str, identifier: Any, known: Mapping[str, Any]) -> Any:
     raise ValueError(
         f"Could not interpret {kind} identifier: {identifier!r}. Give a name, such as "
         f"{next(iter(known))!r}, an object or a function"
-    )
-
-
-def _look_up(kind: str, name: str, known: Mapping[str, Any]) -> Any:
-    if name in known:
-        return known[name]
-    names = ", ".join(sorted(key for key in known if key.islower()))
-    raise ValueError(
-        f"Could not interpret {kind} identifier: {name!r}. {hint(name, known)}The names are {names}"
     )
 
 

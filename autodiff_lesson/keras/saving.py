@@ -47,14 +47,20 @@ def _counted(name: str, counts: Counter[str]) -> str:
     return name if counts[name] == 1 else f"{name}_{counts[name] - 1}"
 
 
-def save_weights(model: Any, filepath: str | Path, overwrite: bool = True) -> None:
-    """Write the weights beside ``filepath``, then put them in its place in one go."""
-    path = Path(filepath)
+def _weights_of(model: Any) -> dict[str, Variable]:
     weights = named_weights(model)
     if not weights:
         raise ValueError(
-            f"model {model.name!r} has no weights yet: call it on data once, to build them"
+            f"model {model.name!r} has no weights yet, to save or to load: call it on data once, "
+            "to build them"
         )
+    return weights
+
+
+def save_weights(model: Any, filepath: str | Path, overwrite: bool = True) -> None:
+    """Write the weights beside ``filepath``, then put them in its place in one go."""
+    path = Path(filepath)
+    weights = _weights_of(model)
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists already; write overwrite=True to replace it")
     if not path.parent.is_dir():
@@ -75,12 +81,7 @@ def save_weights(model: Any, filepath: str | Path, overwrite: bool = True) -> No
 def load_weights(model: Any, filepath: str | Path) -> None:
     """Check the whole file against the model, then assign."""
     path = Path(filepath)
-    weights = named_weights(model)
-    if not weights:
-        raise ValueError(
-            f"model {model.name!r} has no weights yet, so none can be loaded: call it on data "
-            "once, to build them"
-        )
+    weights = _weights_of(model)
     try:
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             values = {name: file[name] for name in file.files}

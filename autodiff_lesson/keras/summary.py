@@ -18,13 +18,14 @@ def table(model: Any) -> str:
     for i, row in enumerate(rows[1:]):
         lines += [_rule("├─┼┤" if i else "┡━╇┩", widths), _row("│", row, widths)]
     lines.append(_rule("└─┴┘", widths))
-    trainable, every = model.trainable_variables, model.weights
     optimizer = model._compiled and model._compiled.optimizer
     own = optimizer.variables if optimizer else []
-    ids = {id(v) for v in trainable}
-    rest = [v for v in every if id(v) not in ids]
-    groups = {"Total": every + own, "Trainable": trainable, "Non-trainable": rest}
-    for name, group in (groups | ({"Optimizer": own} if own else {})).items():
+    groups = {
+        "Total": model.weights + own,
+        "Trainable": model.trainable_variables,
+        "Non-trainable": model.non_trainable_variables,
+    } | ({"Optimizer": own} if own else {})
+    for name, group in groups.items():
         numbers = sum(v.shape.num_elements() for v in group)
         size = sum(v.shape.num_elements() * v.dtype.size for v in group)
         lines.append(f" {name} params: {numbers:,} ({_bytes(size)})")

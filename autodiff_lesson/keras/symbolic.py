@@ -54,22 +54,17 @@ class KerasTensor:
     __array__ = __bool__ = __float__ = __int__ = __index__ = __len__ = __iter__ = _no_value
     numpy = _read = _no_value
 
-    def __getitem__(self, key: Any) -> Any:
-        return apply(operator.getitem, self, key)
-
-    def __neg__(self) -> Any:
-        return apply(operator.neg, self)
-
 
 def _operator(function: Callable, swapped: bool = False) -> Callable:
-    def operation(self: KerasTensor, other: Any) -> Any:
-        return apply(function, other, self) if swapped else apply(function, self, other)
+    def operation(*operands: Any) -> Any:
+        return apply(function, *(reversed(operands) if swapped else operands))
 
     return operation
 
 
-for _name in ("add", "sub", "mul", "truediv", "matmul", "pow"):
+for _name in ("getitem", "neg", "add", "sub", "mul", "truediv", "matmul", "pow"):
     setattr(KerasTensor, f"__{_name}__", _operator(getattr(operator, _name)))
+for _name in ("add", "sub", "mul", "truediv", "matmul", "pow"):
     setattr(KerasTensor, f"__r{_name}__", _operator(getattr(operator, _name), swapped=True))
 
 

@@ -24,8 +24,6 @@ from .progress import progress_for
 if TYPE_CHECKING:
     from .model import Model
 
-__all__ = ["evaluate", "fit", "predict", "unpack"]
-
 
 @keywords(
     validation_steps="Give so many batches as validation_data: dataset.take(n)",
