@@ -53,10 +53,7 @@ class InputLayer(Layer):
 
 
 def Input(
-    shape: Any = None,
-    batch_size: int | None = None,
-    dtype: Any = None,
-    name: str | None = None,
+    shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None
 ) -> KerasTensor:
     """The start of a model: a symbolic tensor for a batch of examples.
 
@@ -214,13 +211,9 @@ class MaxPooling2D(Layer):
 class GlobalAveragePooling2D(Layer):
     """The mean of each channel over the image: (batch, h, w, channels) to (batch, channels)."""
 
-    def __init__(self, keepdims: bool = False, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.keepdims = keepdims
-
     def call(self, inputs: Any) -> Any:
         _check_input(self, inputs._value.shape, 4)
-        return reduce_mean(inputs, (1, 2), self.keepdims)
+        return reduce_mean(inputs, (1, 2))
 
 
 class Flatten(Layer):

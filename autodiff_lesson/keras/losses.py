@@ -145,24 +145,23 @@ def _numbers(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 
 def matched(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Both as tensors of one dtype and rank: (n,) beside (n, 1) must not broadcast to (n, n)."""
-    y_true, y_pred = _numbers(y_true, y_pred)
+    y_true, y_pred = _of_one_rank(*_numbers(y_true, y_pred))
     true, pred = y_true._value.shape, y_pred._value.shape
-    if len(true) == len(pred):
-        return y_true, y_pred
-    if len(pred) == len(true) + 1 and pred[-1] == 1:
-        return _without_last(y_pred, y_true)[::-1]
-    if len(true) == len(pred) + 1 and true[-1] == 1:
-        return _without_last(y_true, y_pred)
-    if true and pred:
+    if true and pred and len(true) != len(pred):
         raise ValueError(f"y_true has shape {true}, y_pred {pred}: they must have as many axes")
     return y_true, y_pred
 
 
-def _without_last(longer: Tensor, shorter: Tensor) -> tuple[Tensor, Tensor]:
+def _of_one_rank(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Take a last axis of length 1 away; rather give one to the other, where that is a batch."""
-    if shorter._value.ndim == 1:
-        return longer, expand_dims(shorter, -1)
-    return (squeeze(longer, -1) if shorter._value.ndim else longer), shorter
+    if a._value.ndim < b._value.ndim:
+        return _of_one_rank(b, a)[::-1]
+    if a._value.ndim == b._value.ndim + 1 and a._value.shape[-1] == 1:
+        if b._value.ndim == 1:
+            return a, expand_dims(b, -1)
+        if b._value.ndim:
+            return squeeze(a, -1), b
+    return a, b
 
 
 def _mean_of_last(x: Any) -> Tensor:
@@ -234,7 +233,13 @@ class Loss:
             raise ValueError(f"the loss {self.name} returned None: a number per example is needed")
         if type(losses) is not Tensor:
             losses = convert_to_tensor(losses)
-        return _reduced(losses, sample_weight, self.reduction)
+        if sample_weight is not None:
+            losses = multiply(*weighed_alike(losses, cast(sample_weight, losses._value.dtype)))
+        if self.reduction in (None, "none"):
+            return losses
+        if self.reduction == "sum" or not losses._value.size:
+            return reduce_sum(losses)
+        return reduce_mean(losses)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """One number per example."""
@@ -244,17 +249,6 @@ class Loss:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.name}, reduction {self.reduction}>"
-
-
-def _reduced(losses: Tensor, sample_weight: Any, reduction: str | None) -> Tensor:
-    """Weigh the losses, and reduce them to one number as `Loss` says."""
-    if sample_weight is not None:
-        losses = multiply(*weighed_alike(losses, cast(sample_weight, losses._value.dtype)))
-    if reduction in (None, "none"):
-        return losses
-    return (
-        reduce_sum(losses) if reduction == "sum" or not losses._value.size else reduce_mean(losses)
-    )
 
 
 def weighed_alike(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:

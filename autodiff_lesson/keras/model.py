@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -291,18 +292,16 @@ class Model(Layer):
         training: bool = True,
     ) -> Tensor:
         """The loss of a batch: the compiled one, and what layers and regularizers add."""
+        terms = []
         if self._compiled is not None and self._compiled.loss is not None and y is not None:
-            total: Any = self._compiled.loss_of(y, y_pred, sample_weight)
-        else:
-            total = None
-        for loss in self.losses:
-            total = loss if total is None else add(total, loss)
-        if total is None:
+            terms.append(self._compiled.loss_of(y, y_pred, sample_weight))
+        terms += self.losses
+        if not terms:
             raise ValueError(
                 "No loss to compute. Provide a `loss` argument in `compile()`, and `y` in `fit()`"
                 + ("." if y is not None else ": these data have no y.")
             )
-        return total
+        return reduce(add, terms)
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
@@ -325,9 +324,8 @@ class Model(Layer):
         taken into the mean of the epoch, too."""
         if self._settled.loss is None:
             raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
-        total = self._settled.loss_of(y, y_pred, sample_weight)
-        for loss in regularization_losses or ():
-            total = add(total, loss)
+        loss = self._settled.loss_of(y, y_pred, sample_weight)
+        total = reduce(add, regularization_losses or (), loss)
         self._track(total, y_pred)
         return total
 
