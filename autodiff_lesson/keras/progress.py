@@ -10,6 +10,9 @@ from typing import Any
 class Silent:
     """``verbose=0``."""
 
+    def __init__(self, epochs: int, data: Any, title: str):
+        self._epochs, self._data, self._title = epochs, data, title
+
     def __enter__(self) -> Silent:
         return self
 
@@ -29,9 +32,6 @@ class Silent:
 class Lines(Silent):
     """``verbose=2``: a line per epoch, without times, so that it is the same every time."""
 
-    def __init__(self, epochs: int, data: Any, title: str):
-        self._epochs, self._data, self._title = epochs, data, title
-
     def epoch_ends(self, epoch: int, logs: Mapping, means: set[str]) -> None:
         head = self._title or f"Epoch {epoch + 1}/{self._epochs}"
         steps = f" - {self._data.steps} steps" if self._data.steps else ""
@@ -45,7 +45,7 @@ class Bar(Silent):
     def __init__(self, epochs: int, data: Any, title: str):
         from tqdm.auto import tqdm  # takes its time to load, and is not always needed
 
-        self._epochs, self._data, self._title = epochs, data, title
+        super().__init__(epochs, data, title)
         self._done = 0
         steps = data.steps
         self._bar = tqdm(total=steps and steps * epochs, unit="step", mininterval=0.1)
@@ -91,9 +91,7 @@ def progress_for(verbose: Any, epochs: int, data: Any, title: str = "") -> Silen
         verbose = 1 if _in_notebook() else 2
     if verbose not in (0, 1, 2):
         raise ValueError(f"verbose is 0, 1, 2 or 'auto'; received {verbose!r}")
-    if not verbose:
-        return Silent()
-    return (Bar if verbose == 1 else Lines)(epochs, data, title)
+    return (Silent, Bar, Lines)[verbose](epochs, data, title)
 
 
 def _in_notebook() -> bool:
