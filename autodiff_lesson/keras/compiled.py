@@ -61,11 +61,6 @@ class CompiledMetrics(Metric):
         self.by_name: dict[str, tuple[Metric, bool]] = {}
 
     @property
-    def variables(self) -> tuple:
-        """The state of all of them."""
-        return tuple(v for metric in self.metrics for v in metric.variables)
-
-    @property
     def metrics(self) -> list[Metric]:
         """The metrics, once a batch was seen."""
         return [metric for metric, _ in self.by_name.values()]
