@@ -375,20 +375,15 @@ class Sequential(Model):
                 f"{layer.name!r} is already the name of a layer in this model."
             )
         self._chain += (layer,)
-        self._redraw(layer)
-
-    def _redraw(self, layer: Layer) -> None:
-        """Where it starts with an `Input`, the graph of what it is now."""
-        first = self._chain[0].output if hasattr(self._chain[0], "_symbol") else None
-        if first is None:
-            return
-        last = first if self._graph is None else self._graph.outputs
-        self._connect(first, last if hasattr(layer, "_symbol") else layer(last))
+        start = self._chain[0]
+        if isinstance(start, InputLayer):  # then there is a graph of what it is now
+            last = start.output if self._graph is None else self._graph.outputs
+            self._connect(start.output, last if isinstance(layer, InputLayer) else layer(last))
 
     @property
     def layers(self) -> list[Layer]:
         """Its layers, without the `Input`."""
-        return [layer for layer in self._chain if not hasattr(layer, "_symbol")]
+        return [layer for layer in self._chain if not isinstance(layer, InputLayer)]
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         if self._graph is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import nest
+from .layers import InputLayer
 
 
 def table(model: Any) -> str:
@@ -33,7 +34,7 @@ def table(model: Any) -> str:
 
 
 def _shape(layer: Any) -> str:
-    if hasattr(layer, "_symbol"):
+    if isinstance(layer, InputLayer):
         return str(layer.output.shape)
     if layer._nodes:
         return ", ".join(str(t.shape) for t in nest.flatten(layer._nodes[-1].outputs))
