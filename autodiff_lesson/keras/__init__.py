@@ -1,4 +1,11 @@
-"""Layers, models, losses, optimizers: ``from autodiff_lesson import keras``, and as in Keras."""
+"""Layers, models, losses, optimizers: ``from autodiff_lesson import keras``, and as in Keras.
+
+An order to read the files in: `layer` (what has weights and is called) and `layers`; `losses`,
+`metrics` and `optimizers`, one formula after the other; `model` (the verbs to override, such as
+``train_step``) and `training` (the loops around them: fit, evaluate, predict). The others each
+serve one of these: `symbolic` the models without data, `compiled`, `batches`, `callbacks` and
+`progress` the loops, `names` whatever is given by its name.
+"""
 
 from . import (
     activations,
