@@ -51,7 +51,8 @@ class Callback:
         self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """A step of `fit` ends; with ``steps_per_execution=n`` called after every n steps."""
+        """A step of `fit` ends; with ``steps_per_execution=n`` called after every n steps, with the
+        number of the last of n."""
         self.on_batch_end(batch, logs)
 
     def on_test_begin(self, logs: Any = None) -> None:
