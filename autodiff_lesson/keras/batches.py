@@ -110,16 +110,13 @@ class Epochs:
             if count:
                 break
         if count < (self._limit or 1):
-            warnings.warn(
-                "Your input ran out of data: "
-                + (
-                    f"an epoch of {self._limit} steps ended after {count}, the next begins anew"
-                    if count
-                    else "a generator can be gone through only once. Give a Dataset or a list of "
-                    "batches, or make it endless and say steps_per_epoch"
-                ),
-                stacklevel=6,
+            why = (
+                f"an epoch of {self._limit} steps ended after {count}; the next begins anew"
+                if count
+                else "a generator can be gone through only once. Give a Dataset or a list of "
+                "batches, or make it endless and say steps_per_epoch"
             )
+            warnings.warn(f"Your input ran out of data: {why}.", stacklevel=6)
         elif self._limit is None:
             self.steps = count
 
