@@ -126,7 +126,6 @@ class Layer(Module):
         self._nodes = Aside()  # one for each symbolic call
         self._call_number = self._losses_number = -1
         self._output_shape: Any = None  # of the call that built it
-        self._regularized = False
         self.built = False
         if input_shape is not None:
             self._given_input_shape = tuple(input_shape)
@@ -189,7 +188,6 @@ class Layer(Module):
                 regularizer=regularizers.get(regularizer),
             )
         self._weights += (variable,)
-        self._regularized = self._regularized or regularizer is not None
         return variable
 
     def add_loss(self, loss: Any) -> None:
@@ -347,10 +345,9 @@ class Layer(Module):
         for layer, variables, _ in self._tree():
             if layer._added_losses and layer._losses_number == self._call_number:
                 added += layer._added_losses
-            if layer._regularized:
-                for v in each_once(variables):
-                    if getattr(v, "regularizer", None) is not None and v.trainable:
-                        penalties.append(v.regularizer(v))
+            for v in each_once(variables):
+                if v.trainable and getattr(v, "regularizer", None) is not None:
+                    penalties.append(v.regularizer(v))
         return added + penalties
 
     @property
