@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
+import functools
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..errors import InvalidArgumentError
 from ..ops.random import source as draws
 from ..tensor import Tensor
-from ..variable import Variable
 from .flat import Flat
 from .hearing import called, check_guards, play_heard
 from .program import Program
 from .source import Writer
 from .tracing import END
-
-_give = Variable._tensor.__set__  # type: ignore[misc, attr-defined]  # a slot's setter, in C
-
-
-def commit(variables: list, tensors: list[Tensor]) -> None:
-    """Give every variable its new value, all or none.
-
-    The loop runs in C, where Python handles no signal: Ctrl-C comes before it or after it.
-    """
-    deque(map(_give, variables, tensors), maxlen=0)
 
 
 def undrawn_if_failed(run: Any, tensors: list[Tensor], assigned: list) -> list[Tensor]:
@@ -49,53 +39,78 @@ class Player:
         self._filename = f"<function {name}>"
         self._steps_at = writer.steps_at
         self._replay = writer.compiled(self._filename)
-        self._makes_memory = writer.namespace.get("memory")
-        self._memories: list[tuple] = []
+        self._memory = writer.namespace.get("memory")
         self._reads = writer.reads
+        self._made = len(writer.results)
         flats: dict[tuple, Flat] = {}
         for _, variables in (*writer.sources, *writer.targets):
             flats.setdefault(tuple(map(id, variables)), Flat(variables))
         self._sources = [flats[tuple(map(id, them))] for _, them in writer.sources]
         self._targets = [flats[tuple(map(id, them))] for _, them in writer.targets]
         self._assigned = [*writer.assigned, *(v for flat in self._targets for v in flat.variables)]
-        self._returned = len(program.outputs)
         self._draws = any(not s.inputs and s.outputs for s in program.steps)
         if not any(step.op is END for step in program.steps):
             program.tensors = []  # the values of the traced call are not needed any more
 
-    def play(self, tensors: list[Tensor]) -> list[Tensor]:
+    @functools.cached_property
+    def play(self) -> Callable[[list[Tensor]], list[Tensor]]:
         """One call: what it returns, once everything is assigned."""
-        if self._draws:
-            return undrawn_if_failed(self._run, tensors, self._assigned)
-        return self._run(tensors)
+        run = self._around["run"]
+        if not self._draws:
+            return run
+        return lambda tensors: undrawn_if_failed(run, tensors, self._assigned)
 
-    def _run(self, tensors: list[Tensor]) -> list[Tensor]:
-        given = [t._value for t in tensors]
-        given += [v._tensor._value for v in self._reads]
-        given += [flat.read() for flat in self._sources]
-        memory = None
-        if self._makes_memory:
+    @functools.cached_property
+    def _around(self) -> dict[str, Any]:
+        """What is around the replay in a call: ``run``, and ``commit``, all of it or nothing.
+
+        It is written out, since loops over a few tensors would cost as much as a small program.
+        Ctrl-C cannot come between the stores of ``commit``: Python looks at signals where something
+        is called and where a loop turns, and here are neither.
+        """
+        known: dict[str, Any] = {
+            "Tensor": Tensor,
+            "replay": self._replay,
+            "explained": self._explained,
+            "memory": self._memory,
+            "memories": [],
+        }
+
+        def names(letter: str, things: Iterable) -> list[str]:
+            new = {f"{letter}{i}": thing for i, thing in enumerate(things)}
+            known.update(new)
+            return list(new)
+
+        tensors = [f"t{i}" for i, _ in enumerate(self.program.arguments)]
+        flats = names("flat", self._targets)
+        given = [f"{t}._value" for t in tensors]
+        given += [f"{v}._tensor._value" for v in names("read", self._reads)]
+        given += [f"{flat}.read()" for flat in names("source", self._sources)]
+        given += ["kept"] * bool(self._memory)
+        given += [f"room_{flat}.array" for flat in flats]
+        made = [f"m{i}" for i in range(self._made)]
+        results = [f"Tensor({m})" for m in made]
+        returned = len(self.program.outputs)
+        new = results[returned:] + [f"*room_{flat}.tensors" for flat in flats]
+        lines = [
+            "def commit(new):",
+            f" {_several(f'{v}._tensor' for v in names('v', self._assigned))} = new",
+            "def run(tensors):",
+            f" {_several(tensors)} = tensors",
+            *(f" room_{flat} = {flat}.room()" for flat in flats),
             # taken out of the list while it is used: other threads and inner calls get another
-            memory = self._memories.pop() if self._memories else self._makes_memory()
-            given.append(memory)
-        blocks = [flat.room() for flat in self._targets]
-        given += [block.array for block in blocks]
-        try:
-            made = self._replay(*given)
-        except (ValueError, TypeError, IndexError) as error:
-            raise self._explained(error) from None
-        if memory:
-            self._memories.append(memory)
-        results = list(map(Tensor, made[: len(made) - len(blocks)]))
-        if self._assigned:
-            new = results[self._returned :]
-            del results[self._returned :]
-            for block in blocks:
-                new += block.tensors
-            commit(self._assigned, new)
-            for flat, block in zip(self._targets, blocks, strict=True):
-                flat.assigned(block)
-        return results
+            *[" kept = memories.pop() if memories else memory()"] * bool(self._memory),
+            f" try: {_several(made + ['_'] * len(flats))} = replay({', '.join(given)})",
+            " except (ValueError, TypeError, IndexError) as error:",
+            "  raise explained(error) from None",
+            *[" memories.append(kept)"] * bool(self._memory),
+            f" results = {_several(results[:returned])}",
+            *[f" commit({_several(new)})"] * bool(new),
+            *(f" {flat}.assigned(room_{flat})" for flat in flats),
+            " return results",
+        ]
+        exec("\n".join(lines), known)
+        return known
 
     def _explained(self, error: Exception) -> Exception:
         """The same error as without the replay: which operation, on which of the user's lines."""
@@ -120,6 +135,11 @@ class Player:
         have.update((slot, v._read()) for v, slot in program.variables)
         with called(self._name):
             play_heard(program, have)
-        variables = [variable for variable, _ in program.assigned]
-        commit(variables, [have[slot] for _, slot in program.assigned])
+        new = {id(variable): have[slot] for variable, slot in program.assigned}
+        self._around["commit"]([new[id(variable)] for variable in self._assigned])
         return [have[slot] for slot in program.outputs]
+
+
+def _several(names: Iterable[str]) -> str:
+    """A list of them, as it is written."""
+    return f"[{', '.join(names)}]"
