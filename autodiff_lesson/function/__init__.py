@@ -141,6 +141,7 @@ class Function:
             p.kind is p.KEYWORD_ONLY and p.default is not p.empty
             for p in self._signature.parameters.values()
         )
+        self._ordering = bool(self._defaults) or self._named or input_signature is not None
         self._by_key: dict[tuple, list[Trace]] = {}
         self._last: Trace | None = None
         self._made_variables = False
@@ -168,15 +169,18 @@ class Function:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if config._eager:
             return self.python_function(*args, **kwargs)
-        if kwargs or self._defaults or self._named or self.input_signature is not None:
+        if kwargs or self._ordering:
             args, kwargs = self._ordered(args, kwargs)
         key: list = []
         tensors: list[Tensor] = []
         held: list = []
-        args = tuple([take_apart(a, key, tensors, held) for a in args])
-        for name in sorted(kwargs):
-            key.append((str, name))
-            kwargs[name] = take_apart(kwargs[name], key, tensors, held)
+        taken = []
+        for value in args:
+            taken.append(take_apart(value, key, tensors, held))
+        if kwargs:
+            for name in sorted(kwargs):
+                key.append((str, name))
+                kwargs[name] = take_apart(kwargs[name], key, tensors, held)
         if len(tensors) > 1:
             note_repeated(key, tensors)
         traces = self._by_key.get(tuple(key), ())
@@ -192,7 +196,7 @@ class Function:
             self._streak = 0
             return trace.pack(results)
         with called(self._name):
-            return self._trace(tuple(key), tensors, held, args, kwargs, failed=bool(traces))
+            return self._trace(tuple(key), tensors, held, taken, kwargs, failed=bool(traces))
 
     def _ordered(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """The arguments in one order, however they were given, with defaults filled in."""
@@ -225,14 +229,14 @@ class Function:
 
     # ---------------------------------------------------------------- recording
     def _trace(
-        self, key: tuple, tensors: list, held: list, args: tuple, kwargs: dict, failed: bool
+        self, key: tuple, tensors: list, held: list, taken: list, kwargs: dict, failed: bool
     ) -> Any:
         heard = bool(thread.active)
         # objects of their own, so that a tensor that is also captured is not taken for an argument
         own = {id(t): identity(t) if heard else Tensor(t._value) for t in tensors}
         fresh = [own[id(t)] for t in tensors]
         left = iter(fresh)
-        args = tuple(with_tensors(a, left) for a in args)
+        args = tuple(with_tensors(value, left) for value in taken)
         kwargs = {name: with_tensors(kwargs[name], left) for name in sorted(kwargs)}
         names = self._argument_names(args, kwargs)  # now: the function may change its lists
         tracing = Tracing(fresh)

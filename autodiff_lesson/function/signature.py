@@ -96,9 +96,9 @@ def take_apart(value: Any, key: list, tensors: list[Tensor], held: list) -> Any:
 
 def note_repeated(key: list, tensors: list[Tensor]) -> None:
     """One tensor handed in twice is a case of its own: its gradients add up."""
-    places = {id(t): i for i, t in enumerate(tensors)}
-    if len(places) < len(tensors):
-        key.append(("same", tuple(places[id(t)] for t in tensors)))
+    ids = list(map(id, tensors))
+    if len(set(ids)) < len(ids):
+        key.append(("same", tuple(map(ids.index, ids))))
 
 
 def _like(value: Any, items: list) -> Any:
