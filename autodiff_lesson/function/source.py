@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.shape import embed
 from ..primitive import Primitive
 from ..printing import show_line
 from .flat import Fused, fuse, parts_of
@@ -29,6 +30,7 @@ _INFIX = {
     np.greater: ">", np.greater_equal: ">=", np.less: "<", np.less_equal: "<=",
     np.equal: "==", np.not_equal: "!=",
 }  # fmt: skip
+_EMBED = embed.__wrapped__  # type: ignore[attr-defined]
 LONG = 1000  # lines
 
 
@@ -299,9 +301,12 @@ class Writer:
         """An array of the same layout in memory."""
         order = order_of(array)
         shape = tuple(array.shape[axis] for axis in order)
-        text = f"np.empty({shape}, {self._text(array.dtype)})"
+        text = self._new("empty", shape, array.dtype)
         back = tuple(sorted(range(array.ndim), key=order.__getitem__))
         return text if order == sorted(order) else f"{text}.transpose({back})"
+
+    def _new(self, how: str, shape: tuple, dtype: np.dtype) -> str:
+        return f"np.{how}({shape}, {self._text(dtype)})"
 
     def _kept(self, plan: Plan) -> str:
         names = [*plan.arrays, *(value.name for line in plan.views for value in line.results)]
@@ -317,6 +322,10 @@ class Writer:
             name = line.results[0].name
             out, what = self.plan.out[id(line.results[0])], self._text(line.args[0])
             return f"{name} = {out}; {name}[...] = {what}"
+        if line.function is _EMBED:
+            (result,), (what,) = line.results, map(self._text, line.args)
+            zeros = self._new("zeros", result.shape, result.dtype)
+            return f"{result.name} = {zeros}; {result.name}[{self._key(line.kwargs['key'])}] = {what}"
         call = self._call(line)
         if not line.results:
             return call
