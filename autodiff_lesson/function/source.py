@@ -31,7 +31,8 @@ _INFIX = {
     np.equal: "==", np.not_equal: "!=",
 }  # fmt: skip
 _EMBED = embed.__wrapped__  # type: ignore[attr-defined]
-LONG = 1000  # lines
+SCREEN = 60  # lines; what fits is written so that it reads best
+LONG = 1000  # lines; what is as long is not read
 
 
 class OtherWay(Exception):
@@ -109,7 +110,7 @@ class Writer:
         return value
 
     def _follow(self) -> None:
-        tensors = self._program.tensors
+        tensors, short = self._program.tensors, len(self._program.steps) < SCREEN
         hint = hints(self._program, {slot: value.name for slot, value in self._values.items()})
         for step in self._program.steps:
             if step.op is ASSIGN:
@@ -119,7 +120,7 @@ class Writer:
                 continue
             args = tuple(map(self._of, step.inputs))
             start = len(self.lines)
-            self.lines.sharing = self._program.contributed.isdisjoint(step.outputs)
+            self.lines.sharing = not short or self._program.contributed.isdisjoint(step.outputs)
             if step.op is GUARD:
                 self.lines.append(Line(GUARD, args, step.attributes, ()))
             elif not isinstance(step.op, Primitive):  # print
@@ -323,9 +324,9 @@ class Writer:
             out, what = self.plan.out[id(line.results[0])], self._text(line.args[0])
             return f"{name} = {out}; {name}[...] = {what}"
         if line.function is _EMBED:
-            (result,), (what,) = line.results, map(self._text, line.args)
+            (result,), (what,), key = line.results, line.args, self._key(line.kwargs["key"])
             zeros = self._new("zeros", result.shape, result.dtype)
-            return f"{result.name} = {zeros}; {result.name}[{self._key(line.kwargs['key'])}] = {what}"
+            return f"{result.name} = {zeros}; {result.name}[{key}] = {self._text(what)}"
         call = self._call(line)
         if not line.results:
             return call
