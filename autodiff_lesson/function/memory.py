@@ -146,7 +146,7 @@ def _layout(array: Any) -> tuple:
 
 def takes_out(line: Line, size: int) -> bool:
     """Whether the line can write its result, of so many bytes at least, into a given array."""
-    if len(line.results) != 1:
+    if len(line.results) != 1 or line.results[0].array.nbytes < size:
         return False
     function = line.function[0] if type(line.function) is tuple else line.function
     array = line.results[0].array
@@ -154,8 +154,7 @@ def takes_out(line: Line, size: int) -> bool:
         (isinstance(function, np.ufunc) or function in (np.dot, np.matmul, "astype"))
         and isinstance(array, np.ndarray)
         and array.base is None
-        and array.nbytes >= size
-        and array.transpose(order_of(array)).flags.c_contiguous
+        and (array.flags.c_contiguous or array.transpose(order_of(array)).flags.c_contiguous)
     )
 
 

@@ -63,6 +63,8 @@ def _target(where: tuple[str, int]) -> str:
 
 def identifier(name: str, otherwise: str = "") -> str:
     """A name made fit to be an identifier of plain letters, or ``otherwise``."""
+    if not name:
+        return otherwise
     fit = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")[:40]
     if fit[:1].isdigit():
         fit = "_" + fit
@@ -84,4 +86,4 @@ def _shared(words: list[list[str]]) -> list[str]:
 
 def comment(text: str) -> str:
     """One line of text that cannot leave its comment."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)

@@ -38,8 +38,8 @@ class Player:
         self._name = name
         self._filename = f"<function {name}>"
         self._steps_at = writer.steps_at
-        self._replay = writer.compiled(self._filename)
-        self._memory = writer.namespace.get("memory")
+        self._namespace = writer.namespace
+        self._own_name = writer.name
         self._reads = writer.reads
         self._made = len(writer.results)
         flats: dict[tuple, Flat] = {}
@@ -68,13 +68,11 @@ class Player:
         Ctrl-C cannot come between the stores of ``commit``: Python looks at signals where something
         is called and where a loop turns, and here are neither.
         """
-        known: dict[str, Any] = {
-            "Tensor": Tensor,
-            "replay": self._replay,
-            "explained": self._explained,
-            "memory": self._memory,
-            "memories": [],
-        }
+        meaning = self._namespace
+        exec(compile(self.text, self._filename, "exec"), meaning)  # not before it is played
+        memory = meaning.get("memory")
+        known: dict[str, Any] = {"replay": meaning[self._own_name], "memory": memory}
+        known |= {"memories": [], "Tensor": Tensor, "explained": self._explained}
 
         def names(letter: str, things: Iterable) -> list[str]:
             new = {f"{letter}{i}": thing for i, thing in enumerate(things)}
@@ -86,7 +84,7 @@ class Player:
         given = [f"{t}._value" for t in tensors]
         given += [f"{v}._tensor._value" for v in names("read", self._reads)]
         given += [f"{flat}.read()" for flat in names("source", self._sources)]
-        given += ["kept"] * bool(self._memory)
+        given += ["kept"] * bool(memory)
         given += [f"room_{flat}.array" for flat in flats]
         made = [f"m{i}" for i in range(self._made)]
         results = [f"Tensor({m})" for m in made]
@@ -99,11 +97,11 @@ class Player:
             f" {_several(tensors)} = tensors",
             *(f" room_{flat} = {flat}.room()" for flat in flats),
             # taken out of the list while it is used: other threads and inner calls get another
-            *[" kept = memories.pop() if memories else memory()"] * bool(self._memory),
+            *[" kept = memories.pop() if memories else memory()"] * bool(memory),
             f" try: {_several(made + ['_'] * len(flats))} = replay({', '.join(given)})",
             " except (ValueError, TypeError, IndexError) as error:",
             "  raise explained(error) from None",
-            *[" memories.append(kept)"] * bool(self._memory),
+            *[" memories.append(kept)"] * bool(memory),
             f" results = {_several(results[:returned])}",
             *[f" commit({_several(new)})"] * bool(new),
             *(f" {flat}.assigned(room_{flat})" for flat in flats),

@@ -79,11 +79,6 @@ class Writer:
         self.steps_at: dict[int, Step] = {}
         self.text = self._write(heading)
 
-    def compiled(self, filename: str) -> Any:
-        """The function."""
-        exec(compile(self.text, filename, "exec"), self.namespace)
-        return self.namespace[self.name]
-
     # ---------------------------------------------------------------- from steps to lines
     def _lay_out(self, names: list[str]) -> None:
         """Arguments, variables and constants get their values and names first."""
