@@ -57,8 +57,9 @@ def hints(program: Program, given: dict[int, str]) -> dict[int, str]:
 
 def _target(where: tuple[str, int]) -> str:
     """``u`` of ``u = x * x``; '' for anything else."""
-    found = re.match(r"\s*([^\W\d]\w*)\s*(?::[^=]*)?=(?!=)", linecache.getline(*where))
-    return found.group(1) if found else ""
+    left, equals, right = linecache.getline(*where).partition("=")
+    name = left.partition(":")[0].strip()  # before an annotation
+    return name if equals and name.isidentifier() and right[:1] != "=" else ""
 
 
 def identifier(name: str, otherwise: str = "") -> str:
