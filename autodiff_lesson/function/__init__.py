@@ -35,7 +35,6 @@ from .signature import (
     note_repeated,
     take_apart,
     weakly,
-    with_tensors,
 )
 from .source import OtherWay, Writer
 from .tracing import Tracing
@@ -178,9 +177,7 @@ class Function:
         for value in args:
             taken.append(take_apart(value, key, tensors, held))
         if kwargs:
-            for name in sorted(kwargs):
-                key.append((str, name))
-                kwargs[name] = take_apart(kwargs[name], key, tensors, held)
+            kwargs = take_apart(kwargs, key, tensors, held)
         if len(tensors) > 1:
             note_repeated(key, tensors)
         traces = self._by_key.get(tuple(key), ())
@@ -210,7 +207,7 @@ class Function:
             args = self._conformed(args)
         return args, kwargs
 
-    def _bound(self, args: tuple, kwargs: dict) -> inspect.BoundArguments:
+    def _bound(self, args: Any, kwargs: dict) -> inspect.BoundArguments:
         try:
             return self._signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -235,9 +232,7 @@ class Function:
         # objects of their own, so that a tensor that is also captured is not taken for an argument
         own = {id(t): identity(t) if heard else Tensor(t._value) for t in tensors}
         fresh = [own[id(t)] for t in tensors]
-        left = iter(fresh)
-        args = tuple(with_tensors(value, left) for value in taken)
-        kwargs = {name: with_tensors(kwargs[name], left) for name in sorted(kwargs)}
+        args, kwargs = nest.map_structure(lambda value: own.get(id(value), value), (taken, kwargs))
         names = self._argument_names(args, kwargs)  # now: the function may change its lists
         tracing = Tracing(fresh)
         state = draws.generator.bit_generator.state
@@ -284,7 +279,7 @@ class Function:
     def _code(self) -> Any:
         return getattr(inspect.unwrap(self.python_function), "__code__", None)
 
-    def _argument_names(self, args: tuple, kwargs: dict) -> list[str]:
+    def _argument_names(self, args: list, kwargs: dict) -> list[str]:
         bound = self._bound(args, kwargs).arguments
         return [name for path, value in bound.items() for name in names_of(path, value)]
 

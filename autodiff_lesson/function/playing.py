@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..errors import InvalidArgumentError
+from ..lines import display_name
 from ..ops.random import source as draws
 from ..tensor import Tensor
 from .flat import Flat
@@ -117,7 +118,8 @@ class Player:
             if trace.tb_frame.f_code.co_filename == self._filename:
                 step = self._steps_at.get(trace.tb_lineno)
                 if step is not None:
-                    return InvalidArgumentError(f"{step.op.name} at {step.place}: {error}")
+                    place = f"{display_name(step.where[0])}, line {step.where[1]}"
+                    return InvalidArgumentError(f"{step.op.name} at {place}: {error}")
             trace = trace.tb_next
         return error
 

@@ -5,10 +5,9 @@ A program holds places (slots) instead of tensors, so that it can be played with
 
 from __future__ import annotations
 
-from types import CodeType
 from typing import Any, NamedTuple
 
-from ..lines import Place, line_of, place_of
+from ..lines import line_of
 from ..tensor import Tensor
 from .tracing import ASSIGN, BEGIN, END, GUARD, READ, Tracing
 
@@ -18,8 +17,6 @@ class Step(NamedTuple):
 
     op: Any
     attributes: dict[str, Any]
-    code: CodeType
-    instruction: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     where: tuple[str, int]
@@ -28,11 +25,6 @@ class Step(NamedTuple):
     """'forward', 'backward' or 'update'."""
     moving: bool
     """Whether it has to be computed anew at each call."""
-
-    @property
-    def place(self) -> Place:
-        """The user's line."""
-        return place_of(self.code, self.instruction)
 
 
 class Program:
@@ -81,17 +73,16 @@ class Program:
     def _made(self, tracing: Tracing) -> list[Step]:
         """Every record as a step."""
         moving = set(self.arguments) | {slot for _, slot in self.variables}
-        sections = _sections(tracing)
         made = []
-        for record, section in zip(tracing.records, sections, strict=True):
+        for record, section in zip(tracing.records, tracing.sections, strict=True):
             inputs = tuple(map(self._slot, record.inputs))
             outputs = tuple(map(self._slot, record.outputs))
             drawn = not inputs and record.op is not BEGIN
             moves = drawn or record.op is ASSIGN or not moving.isdisjoint(inputs)
             if moves:
                 moving.update(outputs)
-            what = (record.op, record.attributes, record.code, record.instruction)
             where = record.code.co_filename, line_of(record.code, record.instruction)
+            what = (record.op, record.attributes)
             made.append(Step(*what, inputs, outputs, where, section, moves))
         return made
 
@@ -126,11 +117,3 @@ def _happens(step: Step, needed: set[int]) -> bool:
     if step.op is READ:
         return not needed.isdisjoint(step.inputs)
     return not step.outputs or not step.inputs
-
-
-def _sections(tracing: Tracing) -> list[str]:
-    """The section of each record."""
-    sections = list(tracing.sections)
-    for start, stop in tracing.backward:
-        sections[start:stop] = ["backward"] * (stop - start)
-    return sections

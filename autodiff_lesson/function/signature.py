@@ -107,18 +107,6 @@ def _like(value: Any, items: list) -> Any:
     return items if isinstance(value, list) else tuple(items)
 
 
-def with_tensors(value: Any, tensors: Any) -> Any:
-    """The same argument with its tensors taken from the iterator ``tensors``."""
-    if type(value) is Tensor:
-        return next(tensors)
-    if isinstance(value, dict):
-        made = {key: with_tensors(value[key], tensors) for key in sorted(value, key=str)}
-        return with_values(value, made)
-    if isinstance(value, (list, tuple)):
-        return _like(value, [with_tensors(item, tensors) for item in value])
-    return value
-
-
 def names_of(path: str, value: Any) -> list[str]:
     """A name for each tensor in an argument: ``data_0``, ``data_1``."""
     if type(value) is Tensor or isinstance(value, (np.ndarray, np.generic)):

@@ -32,8 +32,7 @@ class Tracing(Recorder):
     Attributes:
         records: everything that ran, and the guards, assignments and reads, in order.
         variables: id of each variable that was read -> (it, the tensor of its value at first).
-        sections: for each record 'forward' or 'update'.
-        backward: (start, end) of each run of a backward pass, as positions in ``records``.
+        sections: for each record 'forward', 'backward' or 'update'.
         adjoints: id of a tensor -> (its adjoint as far as it is known, the tensor).
         contributions: what backward passes added to adjoints, by ids.
         before: id of each variable that was assigned -> (it, its tensor before).
@@ -45,7 +44,7 @@ class Tracing(Recorder):
         self.records: list[Record] = []
         self.variables: dict[int, tuple[Any, Tensor]] = {}
         self.sections: list[str] = []
-        self.backward: list[tuple[int, int]] = []
+        self._backward = 0  # where in the records the latest backward pass begins, or goes on
         self.adjoints: dict[int, tuple[Tensor, Tensor]] = {}
         self.contributions: dict[int, Tensor] = {}
         self.before: dict[int, tuple[Any, Tensor]] = {}
@@ -59,7 +58,7 @@ class Tracing(Recorder):
         """Something ran."""
         self.records.append(record)
         # what runs after a backward pass, with no tape listening, is there for the update
-        after = self.backward and thread.active[-1] is self
+        after = self._backward and thread.active[-1] is self
         self.sections.append("update" if after else "forward")
         if record.op is ASSIGN:
             variable = record.attributes["variable"]
@@ -112,7 +111,7 @@ class Tracing(Recorder):
     def begins(self, what: str) -> None:
         """A backward pass or a custom gradient's call begins."""
         if what == "backward":
-            self.backward.append((len(self.records), len(self.records)))
+            self._backward = len(self.records)
         else:
             self._note(BEGIN, (), {}, None)
 
@@ -122,7 +121,8 @@ class Tracing(Recorder):
 
     def stepped(self, step: Any) -> None:
         """A step of it was recorded: note what is whose adjoint, for the names."""
-        self.backward[-1] = (self.backward[-1][0], len(self.records))
+        start, self._backward = self._backward, len(self.records)
+        self.sections[start:] = ["backward"] * (self._backward - start)
         for _, tensor, _, value, adjoint in step.contributions:
             self.contributions[id(value.tensor)] = value.tensor
             self.adjoints[id(tensor)] = (adjoint.tensor, tensor)
