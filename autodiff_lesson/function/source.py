@@ -81,7 +81,7 @@ class Writer:
 
     # ---------------------------------------------------------------- from steps to lines
     def _lay_out(self, names: list[str]) -> None:
-        """Arguments, variables and constants get their values and names first."""
+        """Arguments and variables get their values and names first."""
         program = self._program
         for slot, name in zip(program.arguments, names, strict=True):
             if slot in self._values:  # one tensor in two places
@@ -91,8 +91,6 @@ class Writer:
         for variable, slot in program.variables:
             value = self._values[slot] = self._value(slot, "variable")
             value.name = self._names.new(self._called(variable), "variable")
-        for slot in program.constants:
-            self._values[slot] = self._value(slot, "constant")
 
     def _value(self, slot: int, origin: str) -> Value:
         return Value(self._program.tensors[slot]._value, self.lines, origin)
@@ -212,8 +210,7 @@ class Writer:
         rooms = [(flat, self._names.new("", "room")) for flat, _ in self.targets]
         given_out = [*self.results, *(flat for flat, _ in rooms)]
         plan = self.plan = Plan(self.lines, given_out, rooms, self._parts, self._names.new)
-        body: list[str] = []
-        places: list[tuple[int, Step]] = []
+        body: list[tuple[str, Step | None]] = []
         section, where = "", ("", 0)
         ending = self._ending()
         free: list[str] = []
@@ -221,20 +218,20 @@ class Writer:
             step = line.step
             if step.section != section:
                 section = step.section
-                body += ["", f"# ---- {section}"]
+                body += [("", None), (f"# ---- {section}", None)]
             if step.where != where:
                 where = step.where
-                body.append(f"# {comment(linecache.getline(*where).strip())}")
+                body.append((f"# {comment(linecache.getline(*where).strip())}", None))
             for result in line.results:
                 if not result.name:
                     again = free and not result.hint and id(line) not in plan.fixed
                     result.name = free.pop() if again else self._names.new(result.hint, "v")
             if id(line) in plan.fixed:
                 continue
-            body.append(self._statement(line))
-            places.append((len(body), step))
+            body.append((self._statement(line), step))
             free += [value.name for value in ending.get(number, ())]
-        body.append(f"return {self._tuple([*self.results, *(flat for flat, _ in self.targets)])}")
+        given_back = self._tuple([*self.results, *(flat for flat, _ in self.targets)])
+        body.append((f"return {given_back}", None))
         slots = self._given
         given = [
             self._names.new("", "again") if slot in slots[:i] else self._values[slot].name
@@ -243,16 +240,17 @@ class Writer:
         given += [flat.name for flat, _ in self.sources]
         head = [f"# {comment(part)}" for part in heading.splitlines()]
         head += [line for flat, them in self.sources for line in self._members(flat, them)]
-        head += [f"# {name} = {_shown(v)}" for name, v in self._shown_constants()]
+        for constant, thing in self.namespace.items():
+            if isinstance(thing, (np.ndarray, np.generic)):
+                head.append(f"# {constant} = {_shown(thing)}")
         if plan.arrays:
             head += self._memory(plan)
             given.append("memory")
-            body.insert(0, f"{self._kept(plan)} = memory")
-            places = [(at + 1, step) for at, step in places]
+            body.insert(0, (f"{self._kept(plan)} = memory", None))
         given += [name for _, name in rooms]
         head.append(f"def {self.name}({', '.join(given)}):")
-        self.steps_at = {len(head) + at: step for at, step in places}
-        return "\n".join(head + ["    " + line if line else "" for line in body]) + "\n"
+        self.steps_at = {at: step for at, (_, step) in enumerate(body, len(head) + 1) if step}
+        return "\n".join(head + ["    " + line if line else "" for line, _ in body]) + "\n"
 
     def _ending(self) -> dict[int, list[Value]]:
         """The values that nothing needs after a line, by its number: others get their names.
@@ -426,13 +424,6 @@ class Writer:
             self.namespace[name] = thing
         return name
 
-    def _shown_constants(self) -> list:
-        return [
-            (name, thing)
-            for name, thing in self.namespace.items()
-            if isinstance(thing, (np.ndarray, np.generic))
-        ]
-
 
 def _taken_apart(flat: Value, parts: list[Value], step: Step) -> Line:
     """The line that makes views of a flat array."""
@@ -457,7 +448,7 @@ def _number(a: Any) -> str:
     return str(int(array)) if array.dtype.kind in "iu" else str(array[()])
 
 
-def _shown(array: np.ndarray) -> str:
+def _shown(array: Any) -> str:
     if array.ndim == 0:
         return f"{array[()]}"
     return f"an array of shape {array.shape}, {array.dtype.name}"
