@@ -12,7 +12,7 @@ from ..ops.random import source as draws
 from ..tensor import Tensor
 from .flat import Flat
 from .hearing import called, check_guards, play_heard
-from .program import Program
+from .program import Program, Step
 from .source import Writer
 from .tracing import END
 
@@ -56,14 +56,14 @@ class Player:
     @functools.cached_property
     def play(self) -> Callable[[list[Tensor]], list[Tensor]]:
         """One call: what it returns, once everything is assigned."""
-        run = self._around["run"]
+        _, run = self._around
         if not self._draws:
             return run
-        return lambda tensors: undrawn_if_failed(run, tensors, self._assigned)
+        return functools.partial(undrawn_if_failed, run, assigned=self._assigned)
 
     @functools.cached_property
-    def _around(self) -> dict[str, Any]:
-        """What is around the replay in a call: ``run``, and ``commit``, all of it or nothing.
+    def _around(self) -> tuple[Callable, Callable]:
+        """What is around the replay in a call: ``run``, and its ``commit``, all of it or nothing.
 
         It is written out, since loops over a few tensors would cost as much as a small program.
         Ctrl-C cannot come between the stores of ``commit``: Python looks at signals where something
@@ -71,57 +71,49 @@ class Player:
         """
         meaning = self._namespace
         exec(compile(self.text, self._filename, "exec"), meaning)  # not before it is played
-        memory = meaning.get("memory")
-        known: dict[str, Any] = {"replay": meaning[self._own_name], "memory": memory}
-        known |= {"memories": [], "Tensor": Tensor, "explained": self._explained}
+        known: dict[str, Any] = {"replay": meaning[self._own_name], "memories": []}
+        known |= {"memory": meaning.get("memory"), "Tensor": Tensor}
+        known["explained"] = functools.partial(_explained, self._filename, self._steps_at)
 
         def names(letter: str, things: Iterable) -> list[str]:
             new = {f"{letter}{i}": thing for i, thing in enumerate(things)}
             known.update(new)
             return list(new)
 
+        assigned = [f"{v}._tensor" for v in names("v", self._assigned)]
         tensors = [f"t{i}" for i, _ in enumerate(self.program.arguments)]
         flats = names("flat", self._targets)
         given = [f"{t}._value" for t in tensors]
         given += [f"{v}._tensor._value" for v in names("read", self._reads)]
         given += [f"{flat}.read()" for flat in names("source", self._sources)]
-        given += ["kept"] * bool(memory)
+        given += ["kept"] * bool(known["memory"])
         given += [f"room_{flat}.array" for flat in flats]
         made = [f"m{i}" for i in range(self._made)]
         results = [f"Tensor({m})" for m in made]
         returned = len(self.program.outputs)
         new = results[returned:] + [f"*room_{flat}.tensors" for flat in flats]
         lines = [
-            "def commit(new):",
-            f" {_several(f'{v}._tensor' for v in names('v', self._assigned))} = new",
-            "def run(tensors):",
-            f" {_several(tensors)} = tensors",
-            *(f" room_{flat} = {flat}.room()" for flat in flats),
+            f"def around({', '.join(known)}):",
+            " def commit(new):",
+            f"  {_several(assigned)} = new",
+            " def run(tensors):",
+            f"  {_several(tensors)} = tensors",
+            *(f"  room_{flat} = {flat}.room()" for flat in flats),
             # taken out of the list while it is used: other threads and inner calls get another
-            *[" kept = memories.pop() if memories else memory()"] * bool(memory),
-            f" try: {_several(made + ['_'] * len(flats))} = replay({', '.join(given)})",
-            " except (ValueError, TypeError, IndexError) as error:",
-            "  raise explained(error) from None",
-            *[" memories.append(kept)"] * bool(memory),
-            f" results = {_several(results[:returned])}",
-            *[f" commit({_several(new)})"] * bool(new),
-            *(f" {flat}.assigned(room_{flat})" for flat in flats),
-            " return results",
+            *["  kept = memories.pop() if memories else memory()"] * bool(known["memory"]),
+            f"  try: {_several(made + ['_'] * len(flats))} = replay({', '.join(given)})",
+            "  except (ValueError, TypeError, IndexError) as error:",
+            "   raise explained(error) from None",
+            *["  memories.append(kept)"] * bool(known["memory"]),
+            f"  results = {_several(results[:returned])}",
+            *[f"  commit({_several(new)})"] * bool(new),
+            *(f"  {flat}.assigned(room_{flat})" for flat in flats),
+            "  return results",
+            " return commit, run",
         ]
-        exec("\n".join(lines), known)
-        return known
-
-    def _explained(self, error: Exception) -> Exception:
-        """The same error as without the replay: which operation, on which of the user's lines."""
-        trace = error.__traceback__
-        while trace is not None:
-            if trace.tb_frame.f_code.co_filename == self._filename:
-                step = self._steps_at.get(trace.tb_lineno)
-                if step is not None:
-                    place = f"{display_name(step.where[0])}, line {step.where[1]}"
-                    return InvalidArgumentError(f"{step.op.name} at {place}: {error}")
-            trace = trace.tb_next
-        return error
+        written: dict[str, Any] = {}
+        exec("\n".join(lines), written)
+        return written["around"](**known)
 
     def play_heard(self, tensors: list[Tensor]) -> list[Tensor]:
         """The same through the rows of the table, so that whoever listens hears every step."""
@@ -136,8 +128,20 @@ class Player:
         with called(self._name):
             play_heard(program, have)
         new = {id(variable): have[slot] for variable, slot in program.assigned}
-        self._around["commit"]([new[id(variable)] for variable in self._assigned])
+        self._around[0]([new[id(variable)] for variable in self._assigned])
         return [have[slot] for slot in program.outputs]
+
+
+def _explained(filename: str, steps_at: dict[int, Step], error: Exception) -> Exception:
+    """The same error as without the replay: which operation, on which of the user's lines."""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == filename and trace.tb_lineno in steps_at:
+            step = steps_at[trace.tb_lineno]
+            place = f"{display_name(step.where[0])}, line {step.where[1]}"
+            return InvalidArgumentError(f"{step.op.name} at {place}: {error}")
+        trace = trace.tb_next
+    return error
 
 
 def _several(names: Iterable[str]) -> str:
