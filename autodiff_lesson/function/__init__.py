@@ -135,12 +135,15 @@ class Function:
         self.traces: Traces = Traces()
         self._name = str(name or getattr(python_function, "__name__", "function"))
         self._signature = inspect.signature(python_function)
-        self._defaults = _positional_defaults(self._signature)
+        parameters = self._signature.parameters.values()
+        plain = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        self._defaults = tuple(p.default for p in plain)
+        self._required = sum(p.default is p.empty for p in plain)
         self._named = any(  # defaults that only a keyword can replace
-            p.kind is p.KEYWORD_ONLY and p.default is not p.empty
-            for p in self._signature.parameters.values()
+            p.kind is p.KEYWORD_ONLY and p.default is not p.empty for p in parameters
         )
-        self._ordering = bool(self._defaults) or self._named or input_signature is not None
+        complete = self._required == len(plain) and not self._named and input_signature is None
+        self._ordering = not complete
         self._by_key: dict[tuple, list[Trace]] = {}
         self._last: Trace | None = None
         self._made_variables = False
@@ -201,8 +204,8 @@ class Function:
             bound = self._bound(args, kwargs)
             bound.apply_defaults()
             args, kwargs = bound.args, bound.kwargs
-        elif len(args) < len(self._defaults):
-            args += self._defaults[len(args) :] if _no_gap(self._defaults[len(args) :]) else ()
+        elif len(args) >= self._required:
+            args += self._defaults[len(args) :]
         if self.input_signature is not None:
             args = self._conformed(args)
         return args, kwargs
@@ -343,18 +346,6 @@ def _variables_in(name: str, value: Any) -> Iterator:
         yield from ((f"{name}_{k}", x) for k, x in value.items() if isinstance(x, Variable))
     elif isinstance(value, Module):
         yield from ((k, x) for k, x in vars(value).items() if isinstance(x, Variable))
-
-
-def _positional_defaults(signature: inspect.Signature) -> tuple:
-    parameters = signature.parameters.values()
-    plain = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    if all(p.default is p.empty for p in plain):
-        return ()
-    return tuple(p.default for p in plain)
-
-
-def _no_gap(defaults: tuple) -> bool:
-    return all(d is not inspect.Parameter.empty for d in defaults)  # a tensor's == is no bool
 
 
 def _flat_result(name: str, result: Any) -> tuple[Any, list[Tensor]]:

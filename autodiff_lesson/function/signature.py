@@ -37,13 +37,10 @@ class TensorSpec:
 
     def is_compatible_with(self, tensor: Any) -> bool:
         """Whether a tensor has the dtype, and the lengths where they are given."""
-        if tensor.dtype != self.dtype:
-            return False
-        if self.shape is None:
-            return True
+        if tensor.dtype != self.dtype or self.shape is None:
+            return tensor.dtype == self.dtype
         return len(self.shape) == len(tensor.shape) and all(
-            wanted is None or wanted == n
-            for wanted, n in zip(self.shape, tensor.shape, strict=True)
+            wanted in (None, n) for wanted, n in zip(self.shape, tensor.shape, strict=True)
         )
 
     def __eq__(self, other: object) -> bool:
