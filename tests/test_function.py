@@ -8,6 +8,7 @@ import gc
 import io
 import keyword
 import logging
+import os
 import re
 import threading
 import weakref
@@ -566,6 +567,29 @@ def test_source_of_a_gradient_reads_like_the_lesson():
     assert lines[1] == "def f(x):"
     assert "# ---- backward" in lines
     assert lines[-4:] == ["v1 = 1.0 * x", "v2 = 1.0 * x", "d_x = v1 + v2", "return (d_x,)"]
+
+
+def test_the_way_back_of_a_slice_is_zeros_with_a_part_set():
+    @tf.function
+    def slope(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.reduce_sum(x[0] * x[1:])
+        return tape.gradient(y, x)
+
+    for _ in range(2):
+        assert slope(tf.constant([2.0, 3.0, 4.0])).numpy().tolist() == [7.0, 2.0, 2.0]
+    assert re.search(r"(v\d+) = np.zeros\(\(3,\), float32\); \1\[1:\] = \w+\n", slope.source)
+
+
+def test_an_error_in_a_replay_passes_no_file_outside_the_package():
+    f = tf.function(lambda x, i: tf.gather(x, i))
+    x = tf.constant([1.0, 2.0])
+    f(x, tf.constant([0]))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="test_function.py, line") as raised:
+        f(x, tf.constant([5]))
+    package = os.path.dirname(tf.__file__)
+    assert all(str(entry.path).startswith(package) for entry in raised.traceback[1:])
 
 
 def test_source_has_sections_names_and_the_users_lines():

@@ -111,8 +111,9 @@ class Player:
             "  return results",
             " return commit, run",
         ]
-        written: dict[str, Any] = {}
-        exec("\n".join(lines), written)
+        written: dict[str, Any] = {"__name__": meaning["__name__"]}
+        inside = f"{__file__} (around a replay)"  # tracebacks leave out what is in this folder
+        exec(compile("\n".join(lines), inside, "exec"), written)
         return written["around"](**known)
 
     def play_heard(self, tensors: list[Tensor]) -> list[Tensor]:
