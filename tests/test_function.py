@@ -424,6 +424,19 @@ def test_ctrl_c_at_any_line_of_a_replay_leaves_all_or_nothing():
     assert 10 < stopped < 399
 
 
+def test_memory_that_one_number_is_a_view_of_is_not_written_over():
+    def body(x):
+        h = tf.tanh(x)
+        first = h[..., 0]
+        total = tf.reduce_sum(tf.exp(h))
+        return total, tf.exp(first)
+
+    f = tf.function(body)
+    for start in (0.0, 1.0, 2.0):
+        x = tf.constant(np.linspace(start, 3.0, 1000, dtype=np.float32))
+        assert [t.numpy() for t in f(x)] == [t.numpy() for t in body(x)]
+
+
 def test_what_was_handed_out_never_changes():
     v = tf.Variable(np.zeros((200, 200), np.float32))  # large enough for its array to be used again
     f = tf.function(lambda: v.assign_add(tf.ones((200, 200))))

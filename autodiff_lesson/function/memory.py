@@ -76,7 +76,7 @@ class Plan:
         """For each memory the last line that uses it; infinity for what is given out."""
         last: dict[int, float] = {}
         for number, line in enumerate(self._lines):
-            for value in (*line.results, *line.arrays):
+            for value in (*line.results, *line.values):  # also views of one number
                 last[self._memory(value)] = number
         last.update(dict.fromkeys(map(self._memory, given_out), float("inf")))
         return last
@@ -94,7 +94,7 @@ class Plan:
 
     def _give_arrays(self) -> None:
         for number, line in enumerate(self._lines):
-            used = set(map(self._memory, line.arrays))
+            used = set(map(self._memory, line.values))
             ending = [m for m in used if m in self._held and self._last[m] == number]
             # what works element by element may write over what it reads
             if isinstance(line.function, np.ufunc):
