@@ -7,9 +7,10 @@ So a layer that is appended to a list, or set anew, is found as it is now.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,17 @@ _calling = _Call()
 
 class Aside(list):
     """A list of things that do not belong to the layer that keeps it."""
+
+
+def _once_built(build: Callable) -> Callable:
+    """A layer's ``build`` that notes that it ran: called by hand, it is not called once more."""
+
+    @functools.wraps(build)
+    def wrapper(self: Layer, *args: Any, **kwargs: Any) -> None:
+        build(self, *args, **kwargs)
+        self.built = True
+
+    return wrapper
 
 
 def _gather(values: Iterable, found: tuple[list, list, list]) -> bool:
@@ -97,6 +109,8 @@ class Layer(Module):
         cls._takes_training = any(
             p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters
         )
+        if "build" in vars(cls):
+            cls.build = _once_built(cls.build)  # type: ignore[method-assign]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls)
@@ -271,7 +285,7 @@ class Layer(Module):
         shapes = nest.map_structure(_shape_of, args[0]) if args else None
         with silence():
             self.build(shapes)
-        self.built = True
+        self.built = True  # also of a layer without a build of its own
 
     # What belongs to it
 

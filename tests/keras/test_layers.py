@@ -273,6 +273,13 @@ def test_a_built_layer_refuses_another_length():
         layer(np.ones((4, 5)))
 
 
+def test_a_layer_that_was_built_by_hand_is_not_built_again():
+    layer = layers.Dense(2)
+    layer.build((None, 3))
+    assert layer.built and layer(X).shape == (len(X), 2)
+    assert [v.shape for v in layer.weights] == [(3, 2), (2,)]
+
+
 def test_forgotten_super():
     class Forgetful(keras.layers.Layer):
         def __init__(self):
