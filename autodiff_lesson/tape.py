@@ -13,9 +13,10 @@ from . import nest
 from .backward import Backward, BackwardStep, seeded, value_of
 from .errors import warn
 from .lines import here, place_of, user_frame
+from .ops.elementwise import stop_gradient
 from .ops.shape import reshape, stack
 from .primitive import tensor_of
-from .recorder import LEFT, Record, Recorder, silence, thread
+from .recorder import LEFT, Exit, Record, Recorder, silence, thread
 from .tensor import Tensor
 
 
@@ -350,9 +351,19 @@ class GradientTape(Recorder):
         watched = self._watched.get(key)
         if watched is not None:
             return watched[1], ids
-        # it may stand in the middle, made of something that is watched
-        derived = any(source is t for record in self.records for t in record.outputs)
-        return 0 if derived else len(self._records), ids
+        return 0 if self._follows(source) else len(self._records), ids
+
+    def _follows(self, tensor: Any) -> bool:
+        """Whether a tensor stands in the middle, made of something that is watched.
+
+        Also by an operation that has no gradient itself, like round; but not by stop_gradient.
+        """
+        reached = self._backward([w for w, _ in self._watched.values()]).reached
+        for record in self._records:
+            if any(tensor is t for t in record.outputs):
+                cut = type(record.op) is Exit or record.op is stop_gradient
+                return not cut and any(id(t) in reached for t in record.inputs)
+        return False
 
 
 class _Pause(Recorder):

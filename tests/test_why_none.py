@@ -29,8 +29,8 @@ def case(expected, inside, *says, source="x", after="", tape="tf.GradientTape()"
 
 case("not watched", "y = x * x", "`y = x * x`", "tape.watch(x)")
 case("not watched", "u = fixed * 2.0\ny = u * u", "u was computed inside the `with`", source="u")
-case("not watched", "tape.watch(x)\nu = tf.round(x * 2.0)\ny = u * u",
-     "`u = tf.round(x * 2.0)`", "nothing flows back through round", "tape.watch(u)",
+case("not watched", "tape.watch(x)\nu = tf.stop_gradient(x * 2.0)\ny = u * u",
+     "`u = tf.stop_gradient(x * 2.0)`", "nothing flows back through stop_gradient", "tape.watch(u)",
      source="u")  # fmt: skip
 case("not watched", "tape.watch(many)\ny = many[0] * many[1]", "The tape never saw many[0]",
      "x[0] written again", source="many[0]")  # fmt: skip

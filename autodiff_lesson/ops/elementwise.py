@@ -133,7 +133,8 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Tensor:
     wanted = numpy_dtype(dtype)
     if type(x) is Tensor and x._value.dtype == wanted:
         return x
-    return (_cast if wanted.kind == "f" else _truncate)(x, dtype=wanted)
+    whole = type(x) is Tensor and x._value.dtype.kind != "f"
+    return (_truncate if whole or wanted.kind != "f" else _cast)(x, dtype=wanted)
 
 
 def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Tensor:
