@@ -66,17 +66,23 @@ class Backward:
             the values that a variable had when it was read.
     """
 
-    def __init__(self, records: list[Record], starts: Sequence[tuple[int, tuple[int, ...]]]):
-        """``starts``: per source, the number of records when it was watched, and its ids."""
+    def __init__(self, records: list[Record], starts: Sequence[tuple[int | None, tuple[int, ...]]]):
+        """``starts``: per source, the number of records when it was watched, and its ids.
+
+        None in place of the number: nothing flows back to it. It may still be the target itself.
+        """
         self.kept: list[tuple[int, ...]] = []
         self._kept: set[int] = set()
         self.reached: set[int] = set()
         self.records: list[Record] = []
-        for _, ids in starts:
+        watched = []
+        for begin, ids in starts:
             self.kept.append(ids)
             self._kept.update(ids)
+            if begin is not None:
+                watched.append((begin, ids))
         swept = 0
-        for begin, ids in sorted(starts):
+        for begin, ids in sorted(watched):
             if self.reached and begin > swept:
                 self._sweep(records[swept:begin])
             self.reached.update(ids)

@@ -330,7 +330,7 @@ class GradientTape(Recorder):
         """The recording made ready to be played backward to these sources."""
         return Backward(self._records, [self._start(source) for source in sources])
 
-    def _start(self, source: Any) -> tuple[int, tuple[int, ...]]:
+    def _start(self, source: Any) -> tuple[int | None, tuple[int, ...]]:
         """From which record on a source counts, and the ids under which its adjoints are kept.
 
         A variable's are the ids of the values that were read, and of its value now, which may be
@@ -351,7 +351,7 @@ class GradientTape(Recorder):
         watched = self._watched.get(key)
         if watched is not None:
             return watched[1], ids
-        return 0 if self._follows(source) else len(self._records), ids
+        return 0 if self._follows(source) else None, ids
 
     def _follows(self, tensor: Any) -> bool:
         """Whether a tensor stands in the middle, made of something that is watched.

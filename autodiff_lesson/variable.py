@@ -63,11 +63,13 @@ class Variable:
 
     def value(self) -> Tensor:
         """The present value as a tensor, connected to this variable on a tape."""
-        return self._read()
+        tensor = self._read()
+        # read before a tape begins it is a number of its own, as in TensorFlow
+        return tensor if thread.active else Tensor(tensor._value)
 
     def read_value(self) -> Tensor:
         """The present value as a tensor, connected to this variable on a tape."""
-        return self._read()
+        return self.value()
 
     def numpy(self) -> Any:
         """The present value as a NumPy array (read-only) or scalar. No tape sees it leave."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..dtypes import numpy_dtype
 from ..primitive import tensor_of
+from ..recorder import thread
 from ..tensor import Tensor, constant
 from .arithmetic import add, multiply
 from .elementwise import cast
@@ -87,4 +88,5 @@ def convert_to_tensor(
             f"Tensor conversion requested dtype {numpy_dtype(dtype).name} for Tensor with "
             f"dtype {found.dtype.name}: write tf.cast"
         )
-    return found
+    # of a variable read before a tape begins, a number of its own, as with `Variable.value`
+    return found if found is value or thread.active else Tensor(found._value)
