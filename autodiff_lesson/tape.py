@@ -328,7 +328,13 @@ class GradientTape(Recorder):
 
     def _backward(self, sources: list) -> Backward:
         """The recording made ready to be played backward to these sources."""
-        return Backward(self._records, [self._start(source) for source in sources])
+        starts = [self._start(source) for source in sources]
+        for source, (begin, _) in zip(sources, starts, strict=True):
+            if begin and type(source) is Tensor:
+                # watched late, it counts also before, in what was recorded for another's sake
+                starts = [(None if begin is None else 0, ids) for begin, ids in starts]
+                return Backward(self._tracked()[0], starts)
+        return Backward(self._records, starts)
 
     def _start(self, source: Any) -> tuple[int | None, tuple[int, ...]]:
         """From which record on a source counts, and the ids under which its adjoints are kept.
@@ -351,19 +357,25 @@ class GradientTape(Recorder):
         watched = self._watched.get(key)
         if watched is not None:
             return watched[1], ids
-        return 0 if self._follows(source) else None, ids
+        return 0 if key in self._tracked()[1] else None, ids  # it may stand in the middle
 
-    def _follows(self, tensor: Any) -> bool:
-        """Whether a tensor stands in the middle, made of something that is watched.
+    def _tracked(self) -> tuple[list[Record], set[int]]:
+        """What ran on something that was watched by then, or made of that; and the ids of those.
 
-        Also by an operation that has no gradient itself, like round; but not by stop_gradient.
+        Also by operations that have no gradient themselves, like round; but not by stop_gradient.
         """
-        reached = self._backward([w for w, _ in self._watched.values()]).reached
-        for record in self._records:
-            if any(tensor is t for t in record.outputs):
-                cut = type(record.op) is Exit or record.op is stop_gradient
-                return not cut and any(id(t) in reached for t in record.inputs)
-        return False
+        begins: dict[int, list[int]] = {}
+        for watched, number in self._watched.values():
+            begins.setdefault(number, []).extend(self._start(watched)[1])
+        tracked: list[Record] = []
+        ids: set[int] = set()
+        for number, record in enumerate(self._records):
+            ids.update(begins.get(number, ()))
+            cut = type(record.op) is Exit or record.op is stop_gradient
+            if not cut and not ids.isdisjoint(map(id, record.inputs)):
+                tracked.append(record)
+                ids.update(id(t) for t in record.outputs if t._value.dtype.kind == "f")
+        return tracked, ids
 
 
 class _Pause(Recorder):
