@@ -455,7 +455,7 @@ def test_a_where_behind_comes_too_late_and_the_answer_says_what_to_write():
         y = tf.reduce_sum(tf.where(x > 0, 1.0 / x, 0.0))
     found = explain.find_nan(tape, y)
     assert "from x = 0." in found.forward.what  # and not: 1 = 1
-    assert "tf.where(ok, x, 1.0) in place of x" in found.backward.what
+    assert "`tf.where(ok, x, 1.0)` in place of x" in found.backward.what
     with tf.GradientTape() as tape:
         tape.watch(x)
         y = tf.reduce_sum(tf.where(x > 0, 1.0 / tf.where(x > 0, x, 1.0), 0.0))
@@ -593,6 +593,14 @@ def test_check_of_what_bends_much(f, at):
     assert explain.check_gradients(f, at)
     wrong = tf.custom_gradient(lambda x: (f(x), lambda upstream: 1.01 * upstream / x * x))
     assert not explain.check_gradients(wrong, at)
+
+
+def test_a_lambda_is_named_on_a_page_too():
+    report = explain.check_gradients(lambda x: np.where(x < 3.0, x, 3.0), 2.0)
+    assert report.startswith("<lambda>: wrong")
+    shown = report._repr_markdown_()
+    assert shown.startswith("\\<lambda>: wrong")  # without the backslash it would be a tag
+    assert "lambda x: np.where(x < 3.0, x, 3.0), 2.0)`" in shown  # code is as it was
 
 
 def test_check_of_what_casts_to_float32():

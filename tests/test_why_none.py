@@ -27,17 +27,17 @@ def case(expected, inside, *says, source="x", after="", tape="tf.GradientTape()"
     CASES.append(pytest.param(expected, program, source, says, id=expected))
 
 
-case("not watched", "y = x * x", "`y = x * x`", "tape.watch(x)")
+case("not watched", "y = x * x", "`y = x * x`", "`tape.watch(x)`")
 case("not watched", "u = fixed * 2.0\ny = u * u", "u was computed inside the `with`", source="u")
 case("not watched", "tape.watch(x)\nu = tf.stop_gradient(x * 2.0)\ny = u * u",
      "`u = tf.stop_gradient(x * 2.0)`", "nothing flows back through stop_gradient", "tape.watch(u)",
      source="u")  # fmt: skip
 case("not watched", "tape.watch(many)\ny = many[0] * many[1]", "The tape never saw many[0]",
-     "x[0] written again", source="many[0]")  # fmt: skip
+     "`x[0]` written again", source="many[0]")  # fmt: skip
 case("not watched", "tape.watch(x)\ny = x * x", "The tape never saw x", "given anew",
      after="x = tf.constant(3.5)")  # fmt: skip
 case("watched too late", "y = x * x\ntape.watch(x)", "`y = x * x`", "first line")
-case("not trainable", "y = fixed * fixed", "fixed is a variable with trainable=False",
+case("not trainable", "y = fixed * fixed", "fixed is a variable with `trainable=False`",
      "tape.watch(fixed)", source="fixed")  # fmt: skip
 case("watch_accessed_variables=False", "y = v * v", "tape.watch(v)", source="v",
      tape="tf.GradientTape(watch_accessed_variables=False)")  # fmt: skip
@@ -52,13 +52,14 @@ case("no slope", "tape.watch(x)\ny = tf.floor(x) * 2.0", "`y = tf.floor(x) * 2.0
 case("no slope", "tape.watch(x)\ny = tf.round(x * x)", "`y = tf.round(x * x)`", "runs round")
 case("stop_gradient", "tape.watch(x)\ny = tf.stop_gradient(x * x) + w",
      "`y = tf.stop_gradient(x * x) + w`")  # fmt: skip
-case("assign", "w.assign_add(v)\nw.assign_add(v)\ny = w * w", "put the value into w by assign",
+case("assign", "w.assign_add(v)\nw.assign_add(v)\ny = w * w", "put the value into w by `assign`",
      source="v")  # fmt: skip
 case("stop_gradient", "y = tf.stop_gradient(v) * 2.0\nv.assign(y)", "`y = tf.stop_gradient(v)",
      source="v")  # fmt: skip
 case("stop_recording", "tape.watch(x)\nwith tape.stop_recording():\n    y = x * x",
      "`y = x * x`", "stop_recording()")  # fmt: skip
-case("assign", "tape.watch(x)\nv.assign(x * 2.0)\ny = v * v", "`v.assign(x * 2.0)`", "v by assign")
+case("assign", "tape.watch(x)\nv.assign(x * 2.0)\ny = v * v", "`v.assign(x * 2.0)`",
+     "v by `assign`")  # fmt: skip
 case("custom gradient gave None",
      "half = tf.custom_gradient(lambda x: (x * 0.5, lambda upstream: None))\n"
      "tape.watch(x)\ny = half(x)",
@@ -69,9 +70,8 @@ case("custom gradient gave None",
      "tape.watch(x)\nu = good(x)\ny = half(u)", "`y = half(u)`")  # fmt: skip
 
 # a value that left, and came back as a number
-case(
-    "numpy", "tape.watch(x)\na = x.numpy() ** 2\ny = w * a", "`a = x.numpy() ** 2`", "tf operation"
-)
+case("numpy", "tape.watch(x)\na = x.numpy() ** 2\ny = w * a", "`a = x.numpy() ** 2`",
+     "through `.numpy()`", "tf operation")  # fmt: skip
 case("array", "tape.watch(many)\na = np.mean(many * many)\ny = w * a",
      "`a = np.mean(many * many)`", "tf.reduce_mean", source="many")  # fmt: skip
 case("float", "tape.watch(x)\na = float(x)\ny = w * a", "`a = float(x)`", "float()")
@@ -97,7 +97,7 @@ case("not connected",
      "unconnected_gradients='zero'")  # fmt: skip
 case("not connected", "y = w * w", "v was never used", source="v")
 case("not connected", "tape.watch(x)\nboth = tf.constant([x, x])\ny = tf.reduce_sum(both)",
-     "from both", "write tf.stack")  # fmt: skip
+     "from both", "write `tf.stack`")  # fmt: skip
 case("outside the with", "tape.watch(x)\nu = x * x", "`u = x * x`", "Indent", after="y = u * 2.0")
 case("outside the with", "tape.watch(x)\nu = x * x\ny = tf.constant(1.0)",
      "made of plain numbers", "compute it from x")  # fmt: skip

@@ -52,7 +52,7 @@ def check(answer: Any, expected: Any, at: Any = None, *, hint: str = "") -> Verd
 def _difference(answer: Any, right: np.ndarray) -> str:
     """In what way an answer differs, in words; '' if it agrees to five digits or so."""
     if answer is None:
-        return "this is None. Ask explain.why_none(tape, target, source)"
+        return "this is None. Ask `explain.why_none(tape, target, source)`"
     try:
         given = _array(answer)
     except (TypeError, ValueError):

@@ -14,8 +14,8 @@ from .sentence import Sentence
 from .writing import adjoint
 
 _TOO_LATE = (
-    "A tf.where or a factor 0 behind {op} comes too late, since 0 times inf is nan: give {op} a "
-    "harmless number, tf.where(ok, {x}, 1.0) in place of {x}"
+    "A `tf.where` or a factor 0 behind {op} comes too late, since 0 times inf is nan: give {op} a "
+    "harmless number, `tf.where(ok, {x}, 1.0)` in place of {x}"
 )
 
 

@@ -90,7 +90,7 @@ class _Inquiry:
         self.names |= {id(t): name for t, name in reversed(list(in_frame(frame)))}
         x = x or self.called(source, "the source")
         y = y or (len(self.targets) == 1 and self.called(self.targets[0])) or "the target"
-        watch = f"tape.watch({x.replace('the ', '')})"
+        watch = f"`tape.watch({x.replace('the ', '')})`"
         self.words: dict[str, Any] = {"x": x, "y": y, "watch": watch, "place": None}
         # ids: the source, of a variable each value that was read; and what was made from it by
         # whatever step; the target, and what it was made from
@@ -143,7 +143,7 @@ class _Inquiry:
         if not isinstance(source, (int, float, np.generic, np.ndarray)):
             return {"kind": kind, "instead": "Ask for a tensor or a variable."}
         value = self.words["x"] if np.ndim(source) else repr(float(source))
-        make = f"Make it one before the `with`: x = tf.constant({value}), and watch it."
+        make = f"Make it one before the `with`: `x = tf.constant({value})`, and watch it."
         return {"kind": kind, "instead": make}
 
     def no_target(self) -> dict | None:
@@ -280,19 +280,19 @@ def _tensor(item: Any) -> Any:
     return item._read() if hasattr(item, "_read") else item
 
 
-_NUMPY = "tf.reduce_mean instead of np.mean, the tensor itself instead of its .numpy()"
+_NUMPY = "`tf.reduce_mean` instead of `np.mean`, the tensor itself instead of its `.numpy()`"
 EXITS = {
-    "numpy": (".numpy()", _NUMPY),
+    "numpy": ("`.numpy()`", _NUMPY),
     "array": ("a NumPy function", _NUMPY),
-    "float": ("float()", "the tensor itself instead of its float()"),
-    "int": ("int()", "tf.floor for a number without its fraction, which has no slope either"),
-    "index": ("an index of Python's", "tf.gather; but an index itself has no slope"),
+    "float": ("`float()`", "the tensor itself instead of its `float()`"),
+    "int": ("`int()`", "`tf.floor` for a number without its fraction, which has no slope either"),
+    "index": ("an index of Python's", "`tf.gather`; but an index itself has no slope"),
     "format": ("text", "the tensor itself instead of its text"),
 }
 _MADE_OF = " {y} was computed from {0}."
 _HINT = (
-    " If a tf.constant was made of {x}, that copied its number only: write tf.stack where you "
-    "wrote tf.constant([…]). So do NumPy and model.predict: write model(x) instead."
+    " If a `tf.constant` was made of {x}, that copied its number only: write `tf.stack` where you "
+    "wrote `tf.constant([…])`. So do NumPy and `model.predict`: write `model(x)` instead."
 )
 
 # The cases, in the order in which they are looked for: the name, what is looked for, and the
@@ -311,29 +311,29 @@ _CASES: list[tuple[str, Callable[[_Inquiry], Any], str]] = [
     ("wrong way round", lambda q: type(q.source) is Tensor
      and id(q.source) in onward(q.ends, q.records) and q.words,
      "{x} was computed from {y}, and not {y} from {x}. The target comes first: "
-     "tape.gradient({x}, {y})."),
+     "`tape.gradient({x}, {y})`."),
     ("integer source", lambda q: q.integers(),
      "{x} is {dtype}, and only floating numbers have a gradient: nothing lies between two whole "
-     "numbers. Write tf.constant(3.0) instead of tf.constant(3), or tf.cast(..., tf.float32) "
+     "numbers. Write `tf.constant(3.0)` instead of `tf.constant(3)`, or `tf.cast(…, tf.float32)` "
      "before the tape watches it."),
     # a step on the way that nothing flows back through
     ("stop_recording", lambda q: q.cut("stop_recording"),
-     "The gradient is None because {line} ran inside stop_recording(), so the tape did not record "
-     "it. Move it out of that `with`."),
+     "The gradient is None because {line} ran inside `stop_recording()`, so the tape did not "
+     "record it. Move it out of that `with`."),
     ("assign", lambda q: q.cut("assign"),
-     "The gradient is None because {line} put the value into {variable} by assign, which nothing "
+     "The gradient is None because {line} put the value into {variable} by `assign`, which nothing "
      "flows back through: a variable keeps numbers, not where they came from. Compute on with the "
      "tensor itself, and assign afterwards."),
     ("stop_gradient", lambda q: q.cut("stop_gradient"),
-     "The gradient is None because {line} calls stop_gradient, which keeps gradients from flowing "
-     "back. Leave it out if you want one."),
+     "The gradient is None because {line} calls `stop_gradient`, which keeps gradients from "
+     "flowing back. Leave it out if you want one."),
     ("integer result", lambda q: q.cut(kinds="iub"),
      "The gradient is None because {line} runs {op}, whose result is {dtype}: it jumps, so it has "
-     "no slope. Stay with floating numbers on the way from {x} to {y}; tf.nn.softmax, for "
+     "no slope. Stay with floating numbers on the way from {x} to {y}; `tf.nn.softmax`, for "
      "instance, is the smooth form of argmax."),
     ("no slope", lambda q: q.cut(),
      "The gradient is None because {line} runs {op}, which is flat wherever it does not jump, so "
-     "it has no gradient. Leave it out, or give it a rule of your own with @tf.custom_gradient."),
+     "it has no gradient. Leave it out, or give it a rule of your own with `@tf.custom_gradient`."),
     # the source was not watched
     ("reset", lambda q: q.unwatched and not q.saw()["saw"] and q.reset(),
      "The tape was reset at {line}. That forgets what was recorded and what was watched. Watch "
@@ -344,22 +344,22 @@ _CASES: list[tuple[str, Callable[[_Inquiry], Any], str]] = [
      "as it is there."),
     ("not watched", lambda q: q.unwatched and id(q.source) in q.made and q.saw(),
      "{x} was computed inside the `with`, but from nothing that the tape watches. Watch what it is "
-     "computed from, or watch it as soon as it is there: tape.watch(…).{saw}"),
+     "computed from, or watch it as soon as it is there: `tape.watch(…)`.{saw}"),
     ("not watched", lambda q: q.unwatched and type(q.source) is Tensor and not q.saw()["saw"]
      and q.words,
      "The tape never saw {x}: nothing watched it, and nothing inside the `with` used it. Write "
      "{watch} there and compute {y} from it. If you did, {x} is another tensor now: a name that is "
-     "given anew, and x[0] written again, each make a new one. Keep it in a name of its own."),
+     "given anew, and `x[0]` written again, each make a new one. Keep it in a name of its own."),
     ("not watched", lambda q: q.unwatched and type(q.source) is Tensor and q.saw(),
      "{x} is a tensor that the tape was not told to watch.{saw} Write {watch} as the first line "
      "inside the `with`."),
     ("not trainable", lambda q: q.unwatched and not q.source.trainable and q.saw(),
-     "{x} is a variable with trainable=False, which tapes do not watch by themselves. Write "
+     "{x} is a variable with `trainable=False`, which tapes do not watch by themselves. Write "
      "{watch} inside the `with`, or make it trainable."),
     ("watch_accessed_variables=False", lambda q: q.unwatched and
      not q.tape._watches_variables and q.saw(),
-     "The tape was made with watch_accessed_variables=False, so it watches no variable by itself. "
-     "Write {watch} inside the `with`, or leave that argument out."),
+     "The tape was made with `watch_accessed_variables=False`, so it watches no variable by "
+     "itself. Write {watch} inside the `with`, or leave that argument out."),
     ("watched too late", lambda q: q.late(),
      "The gradient is None because {x} was watched only after {line} had run. Move {watch} to the "
      "first line inside the `with`."),
@@ -382,12 +382,12 @@ _CASES: list[tuple[str, Callable[[_Inquiry], Any], str]] = [
     ("outside the with", lambda q: q.outside(),
      "{y} was not computed while the tape recorded: the last line it saw is {line}. Indent the "
      "lines that lead to {y}, so that they stand inside the `with`, before its gradient is "
-     "asked for. If they do, {y} is made of plain numbers (tf.constant, NumPy), which have no "
+     "asked for. If they do, {y} is made of plain numbers (`tf.constant`, NumPy), which have no "
      "past: compute it from {x}."),
     ("not connected", lambda q: q.derivative(),
      "{y}{where} is a derivative in which {x} does not occur: what is linear has the same slope "
      "everywhere. The derivative of that is 0, for which a tape gives None: ask for "
-     "gradient(…, unconnected_gradients='zero')."),
+     "`gradient(…, unconnected_gradients='zero')`."),
     ("not connected", lambda q: q.apart(),
      "{y}{where} does not depend on {x}.{made_of} {x} {use}. Compute {y} from {x}.{hint}"),
 ]  # fmt: skip

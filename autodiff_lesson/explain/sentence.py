@@ -17,4 +17,7 @@ class Sentence(str):
         return str(self)
 
     def _repr_markdown_(self) -> str:
-        return self.replace("\n", "\n\n")
+        parts = self.replace("\n", "\n\n").split("`")
+        # every other part is code; elsewhere <lambda> would be a tag, and not be seen
+        parts[::2] = [part.replace("<", "\\<") for part in parts[::2]]
+        return "`".join(parts)
