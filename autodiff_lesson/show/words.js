@@ -70,15 +70,17 @@ class Words extends Graph {
     }
     const target = bar(this.name(f.n));
     const summed = f.l !== undefined;
-    const sum = f.z === undefined ? [] : [...this.show(f.z), " + "];
+    const sum = f.z === undefined ? [] : [f.z, " + "];
+    const worked = (terms, value) => numbers("num", terms.map((v) => this.show(v)),
+      terms.length === 1 && terms[0] === value ? [] : [" = ", this.show(value)]); // one number: once
     return [
       line("head", f.h),
       rule(`${target} ← ${f.z === undefined ? "" : `${target} + `}${summed ? `sum of ${f.r}` : f.r}`),
       ...(summed ? [
-        numbers("num", f.q.flatMap((v) => this.show(v)), " = ", this.show(f.m)),
+        worked(f.q, f.m),
         line("why", f.l),
-        numbers("num", sum, this.show(f.c), ...(sum.length ? [" = ", ...this.show(f.a)] : [])),
-      ] : [numbers("num", sum, f.q.flatMap((v) => this.show(v)), " = ", this.show(f.a))]),
+        worked([...sum, f.c], f.a),
+      ] : [worked([...sum, ...f.q], f.a)]),
       f.w ? line("why", f.w) : null,
       op.s ? this.source(op) : null,
     ].filter(Boolean);

@@ -192,6 +192,17 @@ def test_contributions_add_up_on_the_screen(show_page):
     assert stepper.texts(".chip text") == ["+3"]
 
 
+def test_a_rule_that_passes_its_upstream_on_says_it_once(show_page):
+    x = tf.constant(3.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = x + 1.0
+    stepper = show_page(html((tape, y, x)))
+    stepper.press("ArrowRight", "ArrowRight", "ArrowRight")
+    assert stepper.text(".rule") == nfd("x̄ ← ȳ")
+    assert stepper.text(".num") == "1"
+
+
 def test_a_custom_gradient_shows_its_own_rule(show_page):
     tape, z, (x, y) = custom()
     stepper = show_page(html((tape, z, [x, y])))
