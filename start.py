@@ -56,7 +56,7 @@ SUMS = NOTEBOOKS / ".sha256sums"  # written by tests/refresh_notebooks.py
 
 
 def set_up():
-    """Bring .venv up to date. Costs nothing, and needs no network, when it is."""
+    """Bring .venv up to date. Costs a moment, and needs no network, when it is."""
     notes = read_notes()
     if notes.get("python") != this_python() or not runs():
         make_venv()
@@ -101,9 +101,9 @@ def this_python():
 
 def runs():
     """Whether .venv's Python starts: on Windows it is there, but does not, once the Python that
-    it was made with is gone."""
+    it was made with is gone. (-I: a variable like PYTHONHOME is no reason to make a new one.)"""
     try:
-        return subprocess.call([str(PYTHON), "-c", ""], stderr=subprocess.DEVNULL) == 0
+        return subprocess.call([str(PYTHON), "-I", "-c", ""], stderr=subprocess.DEVNULL) == 0
     except OSError:
         return False
 
