@@ -146,7 +146,7 @@ def show_both(widget: Any, explorer: Any) -> None:
     display({**data, "text/plain": ""}, metadata=metadata, raw=True)
 
 
-def called(f: Any) -> str:
+def function_name(f: Any) -> str:
     """What a function is called; of an object that can be called, its class."""
     return str(getattr(f, "__name__", type(f).__name__))
 

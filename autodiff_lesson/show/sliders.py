@@ -10,7 +10,7 @@ from typing import Any
 
 from ..tape import GradientTape
 from ..tensor import Tensor, constant
-from .hosting import called, scalar, show_both
+from .hosting import function_name, scalar, show_both
 from .stepper import BackwardPass, backward
 
 
@@ -33,7 +33,7 @@ def explore(f: Callable, **ranges: Any) -> Any:
         A widget: sliders above the stepper. A saved notebook keeps the stepper at the values the
         widget was shown with.
     """
-    name = called(f)
+    name = function_name(f)
     spans = {parameter: _span(parameter, given) for parameter, given in ranges.items()}
     needed = [
         p.name

@@ -11,7 +11,7 @@ from ..errors import InvalidArgumentError
 from ..recorder import silence
 from ..tape import GradientTape
 from ..tensor import Tensor, constant
-from .hosting import Explorer, called, rounded, scalar
+from .hosting import Explorer, function_name, rounded, scalar
 from .hosting import live as with_kernel
 from .stills import still
 
@@ -85,7 +85,7 @@ def _computed(f: Callable, at: float, reach: float, dtype: str) -> dict:
         quotients = (ahead - values) / hs[:, None]
     if not np.isfinite(values).any():
         raise ValueError(f"tangent: f is not finite anywhere between {xs[0]:g} and {xs[-1]:g}")
-    name = called(f)
+    name = function_name(f)
     shown = "f(x)" if name == "<lambda>" else f"{name}(x)"
     return {
         "title": f"The gradient of {shown}, and what a difference quotient makes of it",

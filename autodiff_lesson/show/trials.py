@@ -17,7 +17,7 @@ from ..errors import InvalidArgumentError
 from ..recorder import silence
 from ..tape import GradientTape
 from ..tensor import Tensor, constant
-from .hosting import Explorer, called, live, scalar
+from .hosting import Explorer, function_name, live, scalar
 from .stills import still
 
 POINTS = ((0.8, 1.3, 0.6, 1.7), (1.5, 0.7, 1.2, 0.9), (0.4, 1.9, 1.6, 0.5))
@@ -60,7 +60,7 @@ class Trial:
     def __init__(self, f: Callable, rule: str | None, at: Sequence[Any] | None):
         self.own = getattr(f, "__wrapped__", None)  # of a custom gradient: gives y and grad
         self.f = self.own or f
-        self.name = called(f)
+        self.name = function_name(f)
         self.arguments = _arguments(self.f)
         self.points = _points(at, len(self.arguments))
         self.before, self.upstream, found = "", "upstream", None
