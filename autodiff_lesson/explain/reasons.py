@@ -78,8 +78,8 @@ def _as_written(frame: FrameType) -> tuple[str, str]:
 class _Inquiry:
     """One question: the recording seen from the source forward and from the target backward.
 
-    What its methods find they return as the words that a sentence of `_CASES` has blanks for;
-    nothing if the case does not fit.
+    What its methods find they return as the words that a sentence of `_CASES` has blanks for, or
+    as True if there are no more than those that all have; nothing if the case does not fit.
     """
 
     def __init__(self, tape: Any, target: Any, source: Any, frame: FrameType, y: str, x: str):
@@ -102,12 +102,16 @@ class _Inquiry:
         self.watched: set[int] = set(tape._watched).union(*tape._reads.values())
         derived = {id(t) for r in tape.records for t in r.outputs}
         self.unwatched = id(source) not in derived.union(tape._watched)
+        # where the source was used first; nothing if nowhere
+        self.used: dict[str, Any] = next(map(_at, self.ways(self.starts)), {})
+        saw = " {line} ran with nobody watching {x}." if self.used else ""
+        self.words["saw"] = saw.format(**self.words | self.used)
 
     def answer(self) -> Reason:
         """The first of the cases that fits."""
         for case, asked, sentence in _CASES:
             if found := asked(self):
-                words = self.words | found
+                words = self.words | (found if isinstance(found, dict) else {})
                 case, place = case.format(**words), words["place"]
                 return Reason(sentence.format(**words), case=case, place=place)
         raise AssertionError("the last case fits whatever does not fit another")
@@ -128,12 +132,6 @@ class _Inquiry:
     def of(self, tensor: Tensor) -> str:
         """What to call a tensor that was made of the source."""
         return self.called(tensor, f"what was computed from {self.words['x']}")
-
-    def saw(self) -> dict:
-        """Where the source was used first, if anywhere."""
-        used = next(map(_at, self.ways(self.starts)), None)
-        saw = f" {used['line']} ran with nobody watching {self.words['x']}." if used else ""
-        return (used or {}) | {"saw": saw}
 
     # ------------------------------------------------------------ what may be the matter
     def no_source(self) -> dict | None:
@@ -234,7 +232,7 @@ class _Inquiry:
         if type(self.source) is not Tensor and id(self.source) not in self.tape._reads:
             new = []  # a variable that was never read was not copied either
         makers = (r for r in self.records if not self.ends.isdisjoint(map(id, r.outputs)))
-        maker, used = (next(map(_at, them), None) for them in (makers, self.ways(self.starts)))
+        maker, used = next(map(_at, makers), None), self.used
         unused = "was never used inside the `with`" + (", or only for its shape" if new else "")
         return {
             "place": maker and maker["place"],
@@ -300,16 +298,16 @@ _HINT = (
 _CASES: list[tuple[str, Callable[[_Inquiry], Any], str]] = [
     ("not a tensor", lambda q: q.no_source(),
      "{x} is a {kind}, not a tensor. {instead}"),
-    ("not a tensor", lambda q: any(t is None for t in q.targets) and q.words,
+    ("not a tensor", lambda q: any(t is None for t in q.targets),
      "{y} is None, not a tensor: the function that computes it returned nothing. End it with "
      "`return`."),
     ("not a tensor", lambda q: q.no_target(),
      "{y} is a {kind}, not a tensor: it was computed outside TensorFlow's operations, where a tape "
      "sees nothing.{how} Compute it with tf operations inside the `with`."),
-    ("connected", lambda q: q.connected() and q.words,
+    ("connected", lambda q: q.connected(),
      "The gradient of {y} by {x} is not None: {y} depends on {x} by recorded steps."),
     ("wrong way round", lambda q: type(q.source) is Tensor
-     and id(q.source) in onward(q.ends, q.records) and q.words,
+     and id(q.source) in onward(q.ends, q.records),
      "{x} was computed from {y}, and not {y} from {x}. The target comes first: "
      "`tape.gradient({x}, {y})`."),
     ("integer source", lambda q: q.integers(),
@@ -335,29 +333,28 @@ _CASES: list[tuple[str, Callable[[_Inquiry], Any], str]] = [
      "The gradient is None because {line} runs {op}, which is flat wherever it does not jump, so "
      "it has no gradient. Leave it out, or give it a rule of your own with `@tf.custom_gradient`."),
     # the source was not watched
-    ("reset", lambda q: q.unwatched and not q.saw()["saw"] and q.reset(),
+    ("reset", lambda q: q.unwatched and not q.used and q.reset(),
      "The tape was reset at {line}. That forgets what was recorded and what was watched. Watch "
      "and compute after the reset."),
     ("not watched", lambda q: q.unwatched and q.cut_before(),
      "{x} was computed inside the `with`, but {line} lies between it and what the tape watches, "
      "and nothing flows back through {op}. To differentiate by {x} itself, write {watch} as soon "
      "as it is there."),
-    ("not watched", lambda q: q.unwatched and id(q.source) in q.made and q.saw(),
+    ("not watched", lambda q: q.unwatched and id(q.source) in q.made and (q.used or True),
      "{x} was computed inside the `with`, but from nothing that the tape watches. Watch what it is "
      "computed from, or watch it as soon as it is there: `tape.watch(…)`.{saw}"),
-    ("not watched", lambda q: q.unwatched and type(q.source) is Tensor and not q.saw()["saw"]
-     and q.words,
+    ("not watched", lambda q: q.unwatched and type(q.source) is Tensor and not q.used,
      "The tape never saw {x}: nothing watched it, and nothing inside the `with` used it. Write "
      "{watch} there and compute {y} from it. If you did, {x} is another tensor now: a name that is "
      "given anew, and `x[0]` written again, each make a new one. Keep it in a name of its own."),
-    ("not watched", lambda q: q.unwatched and type(q.source) is Tensor and q.saw(),
+    ("not watched", lambda q: q.unwatched and type(q.source) is Tensor and q.used,
      "{x} is a tensor that the tape was not told to watch.{saw} Write {watch} as the first line "
      "inside the `with`."),
-    ("not trainable", lambda q: q.unwatched and not q.source.trainable and q.saw(),
+    ("not trainable", lambda q: q.unwatched and not q.source.trainable and (q.used or True),
      "{x} is a variable with `trainable=False`, which tapes do not watch by themselves. Write "
      "{watch} inside the `with`, or make it trainable."),
     ("watch_accessed_variables=False", lambda q: q.unwatched and
-     not q.tape._watches_variables and q.saw(),
+     not q.tape._watches_variables and (q.used or True),
      "The tape was made with `watch_accessed_variables=False`, so it watches no variable by "
      "itself. Write {watch} inside the `with`, or leave that argument out."),
     ("watched too late", lambda q: q.late(),
