@@ -6,6 +6,9 @@
 - `why_none`: why a gradient is None, with the line that is the reason.
 - `find_nan`: the line where the first NaN or infinity was born, forward and backward.
 - `check_gradients`: gradients against finite differences, custom rules against their promises.
+
+An order to read the files in: `naming`; `symbols` and `writing`, which `formula` stands on; then,
+each by itself, `reasons` (`why_none`), `nans`, `checks` and `exercise`.
 """
 
 from .checks import GradientReport, check_gradients

@@ -1,6 +1,13 @@
 """Pictures: of a tape and its backward pass, of training, of what optimizers do.
 
 Each name loads what it needs when it is first used.
+
+An order to read the files in: `picture` makes of a tape the data that its pictures show, with what
+happens at each step (`frames`), what may be folded (`folding`) and where it all stands (`views`,
+`layout`, `boxes`); `stepper`, `drawing` and `records` show that. The explorers (`tangents`,
+`trials`, `races`, `slices`) compute in Python, and draw in the file of JavaScript of their name;
+`hosting` is what they share. `plots`, `maps` and `live_plot` draw with Matplotlib, on `paper`;
+`surfaces` are what optimizers are watched on.
 """
 
 from __future__ import annotations
