@@ -96,11 +96,9 @@ def formula(op: Any, position: int | None = None, names: dict[int, str] | None =
     >>> print(formula(tf.tanh), formula(tf.tanh).latex, sep="; ")
     x̄ = z̄ · (1 − z²); \\bar{x} = \\bar{z} \\cdot (1 - z^{2})
     """
-    if isinstance(op, Record) or hasattr(op, "record"):
-        record = getattr(op, "record", op)
-    else:
-        record = _tried(op)
-        names = names or _legend(record)
+    if not isinstance(op, Record) and not hasattr(op, "record"):
+        return _general(op, position, names)
+    record = getattr(op, "record", op)
     called = names or names_of([record], user_frame())
     if not record.op.rules:
         return Formula(record.op.name, [])
@@ -191,10 +189,23 @@ def grad_line(op: CustomGradient) -> str:
 
 
 # ---------------------------------------------------------------- an operation without a record
-def _tried(op: Any) -> Record:
+_UNKNOWN = "the rule of {} depends on shapes or arguments that are not known here"
+_RECORD_IT = "Record it, and give the record: explain.formula(tape.records[0])"
+
+
+def _general(op: Any, position: int | None, names: dict[int, str] | None) -> Formula:
+    """The formula on arrays of one shape, if on those of another it is the same."""
+    tried = [_tried(op, (n, n)) for n in (2, 3)]
+    one, other = (formula(record, position, names or _legend(record)) for record in tried)
+    if one.text != other.text:  # as the count that a mean divides by
+        raise ValueError(f"{_UNKNOWN.format(_name_of(op))}. {_RECORD_IT}")
+    return one
+
+
+def _tried(op: Any, shape: tuple[int, ...]) -> Record:
     """Run an operation on small numbers, to have a record of it."""
-    name = getattr(op, "name", getattr(op, "__name__", repr(op)))
-    tensors = [constant(np.full((2, 2), 0.25 + 0.25 * i)) for i in range(_inputs_of(op))]
+    name = _name_of(op)
+    tensors = [constant(np.full(shape, 0.25 + 0.25 * i)) for i in range(_inputs_of(op))]
     listener = Recorder()
     with silence(), suppress(OpError, ValueError, TypeError, AttributeError):
         thread.active.append(listener)
@@ -204,10 +215,14 @@ def _tried(op: Any) -> Record:
     flows = any(row.rules for row in ROWS.values() if row.name in ran)
     if len(steps) == 1 and (steps[0].op.rules or not flows):  # where has a row with no rule, too
         return steps[0]
-    why = f"the rule of {name} depends on shapes or arguments that are not known here"
+    why = _UNKNOWN.format(name)
     if len(steps) > 1:
         why = f"{name} is made of several operations, which have a formula each: {', '.join(ran)}"
-    raise ValueError(f"{why}. Record it, and give the record: explain.formula(tape.records[0])")
+    raise ValueError(f"{why}. {_RECORD_IT}")
+
+
+def _name_of(op: Any) -> str:
+    return str(getattr(op, "name", getattr(op, "__name__", repr(op))))
 
 
 def _inputs_of(op: Any) -> int:
