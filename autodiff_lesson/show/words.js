@@ -2,6 +2,9 @@
 
 const listed = (names) => names.join(", ").replace(/, ([^,]*)$/, " and $1");
 
+// A sentence of `explain`: every other part of it, between backticks, is code.
+const sentence = (text) => text.split("`").map((part, i) => (i % 2 ? make("code", {}, part) : part));
+
 // A small array with its numbers.
 function grid([, columns, numbers, shades, shape]) {
   const cells = numbers.split(" ").map((text, i) => {
@@ -66,7 +69,7 @@ class Words extends Graph {
     if (f.t === "end") {
       return [line("head", "The walk is at its end"), ...f.e.flatMap(([i, value]) => [
         rule(`${bar(this.name(i))} = `, ...(value === null ? ["None"] : this.show(value))),
-        value === null ? line("why", this.node(i).w) : null]).filter(Boolean)];
+        value === null ? line("why", sentence(this.node(i).w)) : null]).filter(Boolean)];
     }
     const target = bar(this.name(f.n));
     const summed = f.l !== undefined;
@@ -104,7 +107,7 @@ class Words extends Graph {
       facts.b >= 0 ? `, made by ${this.op(facts.b).n} on line ${this.lineOf(facts.b)}` : "")) : null;
     if (!all.length) {
       return opened ? [make("h4", {}, name, close), about,
-        make("p", { class: "why" }, facts.w ?? "No gradient comes back to it in this walk.")] : [];
+        make("p", { class: "why" }, sentence(facts.w ?? "No gradient comes back to it in this walk."))] : [];
     }
     const middle = all.indexOf(this.step);
     const from = Math.max(0, Math.min(middle - 6, all.length - 14)), shown = all.slice(from, from + 14);

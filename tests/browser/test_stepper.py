@@ -260,7 +260,7 @@ def test_a_source_without_a_gradient_says_why(show_page):
     stepper = show_page(show.backward(tape, y, [x, k])._repr_html_())
     stepper.press("End")
     assert nfd("k̄ = None") in stepper.text(".what")
-    assert "tape.watch(k)" in stepper.text(".what")
+    assert "tape.watch(k)" in stepper.texts(".what code")
 
 
 def test_nested_tapes_have_a_lane_each(show_page):
