@@ -80,10 +80,14 @@ def here() -> Place:
     return place_of(frame.f_code, frame.f_lasti)
 
 
+def shell() -> Any:
+    """The IPython that runs the user's code, if one does; a notebook's has a ``kernel``."""
+    return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+
+
 def display_name(filename: str) -> str:
     """What to call a file: a notebook's cell by its number, a file by its name."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    numbers = getattr(getattr(shell, "compile", None), "_filename_map", {})
+    numbers = getattr(getattr(shell(), "compile", None), "_filename_map", {})
     if filename in numbers:
         return f"cell [{numbers[filename]}]"
     return os.path.basename(filename)

@@ -23,7 +23,7 @@ def _collect(items: Iterable, leaves: list) -> None:
         if not isinstance(item, (list, tuple, dict)):
             leaves.append(item)
         elif isinstance(item, dict):
-            _collect([item[key] for key in sorted(item)], leaves)
+            _collect([item[key] for key in in_order(item)], leaves)
         else:
             _collect(item, leaves)
 
@@ -44,11 +44,19 @@ def with_values(structure: dict, values: dict) -> dict:
     return made
 
 
+def in_order(keys: Iterable) -> list:
+    """Sorted, as TensorFlow goes through a dict; keys that do not compare, by their text."""
+    try:
+        return sorted(keys)
+    except TypeError:
+        return sorted(keys, key=str)
+
+
 def _pack(structure: Any, leaves: Iterator) -> Any:
     if not isinstance(structure, (list, tuple, dict)):
         return next(leaves)
     if isinstance(structure, dict):
-        packed = {key: _pack(structure[key], leaves) for key in sorted(structure)}
+        packed = {key: _pack(structure[key], leaves) for key in in_order(structure)}
         return with_values(structure, packed)
     items = [
         _pack(item, leaves) if isinstance(item, (list, tuple, dict)) else next(leaves)

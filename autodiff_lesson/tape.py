@@ -297,6 +297,8 @@ class GradientTape(Recorder):
     ) -> Iterator[BackwardStep]:
         """Play the recording backward, one `BackwardStep` per record, values as NumPy arrays.
 
+        All steps are made before the first is given, so that what the caller does between them is
+        not part of the walk.
         Looking is free: a tape may be walked as often as one likes, before and after `gradient`.
         """
         flat = nest.flatten(sources)

@@ -4,21 +4,23 @@ TensorFlow filters its tracebacks too. All frames again: `get_ipython().set_cust
 """
 
 import os
-import sys
 from types import TracebackType
 from typing import Any
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+from .lines import shell
+
+HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 def install() -> None:
     """Ask IPython, if it is running, to shorten tracebacks from now on."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell is not None:
-        shell.set_custom_exc((Exception,), shown)
+    if (running := shell()) is not None:
+        running.set_custom_exc((Exception,), shown)
 
 
-def shown(shell: Any, kind: type, error: Exception, traceback: TracebackType, **given: Any) -> None:
+def shown(
+    running: Any, kind: type, error: Exception, traceback: TracebackType, **given: Any
+) -> None:
     """Show an error without the frames of this package; those that it calls in turn stay."""
     frame: TracebackType | None = traceback
     while frame is not None:
@@ -27,4 +29,4 @@ def shown(shell: Any, kind: type, error: Exception, traceback: TracebackType, **
             frame.tb_next = inner.tb_next
         else:
             frame = inner
-    shell.showtraceback((kind, error, traceback), **given)
+    running.showtraceback((kind, error, traceback), **given)

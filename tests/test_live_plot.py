@@ -1,6 +1,7 @@
 """LivePlot: the curve while fit runs, in a notebook and elsewhere."""
 
 import base64
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def notebook(monkeypatch):
         shown.append(bundle)
         return Place(shown)
 
-    monkeypatch.setattr(live_plot, "_in_notebook", lambda: True)
+    monkeypatch.setattr(live_plot, "shell", lambda: SimpleNamespace(kernel=None))
     monkeypatch.setattr("IPython.display.display", display)
     return shown
 

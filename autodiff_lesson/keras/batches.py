@@ -111,7 +111,7 @@ class Epochs:
                 break
         if count < (self._limit or 1):
             why = (
-                f"an epoch of {self._limit} steps ended after {count}; the next begins anew"
+                f"an epoch of {self._limit} steps ended after {count}, with the data"
                 if count
                 else "a generator can be gone through only once. Give a Dataset or a list of "
                 "batches, or make it endless and say steps_per_epoch"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
+
+from ..lines import shell
 
 
 class Silent:
@@ -88,12 +89,7 @@ def described(logs: Mapping, means: set[str], of: str = "epoch") -> str:
 def progress_for(verbose: Any, epochs: int, data: Any, title: str = "") -> Silent:
     """What ``verbose`` asks for."""
     if verbose == "auto":
-        verbose = 1 if _in_notebook() else 2
+        verbose = 1 if hasattr(shell(), "kernel") else 2
     if verbose not in (0, 1, 2):
         raise ValueError(f"verbose is 0, 1, 2 or 'auto'; received {verbose!r}")
     return (Silent, Bar, Lines)[verbose](epochs, data, title)
-
-
-def _in_notebook() -> bool:
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return type(shell).__name__ == "ZMQInteractiveShell"

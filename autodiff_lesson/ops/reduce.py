@@ -19,6 +19,7 @@ from .elementwise import (
     cast,
     cast_kernel,
     exp,
+    is_finite,
     log,
     of_floats,
     sqrt,
@@ -294,6 +295,7 @@ def reduce_logsumexp(
 ) -> Tensor:
     """log(sum(exp(x))), with the largest number taken out so that exp stays finite."""
     x = as_tensor(input_tensor)
-    top = stop_gradient(reduce_max(x, axis, True))
+    top = reduce_max(x, axis, True)
+    top = stop_gradient(where(is_finite(top), top, 0.0))  # inf - inf would be nan
     total = add(log(reduce_sum(exp(subtract(x, top)), axis, True)), top)
     return total if keepdims else reshape(total, reduce_max(x, axis).shape)

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..keras.callbacks import Callback
+from ..lines import shell
 from .paper import put_on_card
 from .plots import loss_curves
 
@@ -56,7 +57,7 @@ class LivePlot(Callback):
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         self.history = {}
-        self._view = _View(repr(self)) if _in_notebook() else None
+        self._view = _View(repr(self)) if hasattr(shell(), "kernel") else None
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         for name, value in (logs or {}).items():
@@ -100,11 +101,3 @@ class _View:
         picture = base64.b64encode(png).decode("ascii")
         self._place.update({"text/plain": self._text, "image/png": picture}, raw=True)
         self._image.close()
-
-
-def _in_notebook() -> bool:
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return False
-    return hasattr(get_ipython(), "kernel")
