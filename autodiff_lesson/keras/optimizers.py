@@ -17,15 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.elementwise import cast, clip_by_value
+from ..ops.elementwise import cast, cast_kernel, clip_by_value
 from ..ops.reduce import clip_by_global_norm, clip_by_norm
-from ..tensor import Tensor, constant
+from ..primitive import tensor_of
+from ..tensor import Tensor
 from ..variable import Variable
 from . import schedules as schedules
 from .names import hint_for, resolve, snake_case
-from .variables import run
-
-_ONE = constant(1, np.int64)
+from .variables import assign, operands
 
 
 class Optimizer:
@@ -171,11 +170,12 @@ class Optimizer:
             return
         variables = self._known(gradients, trainable_variables)
         pairs = _paired(gradients, variables)
-        before = [(variable, variable._tensor) for variable in (*self._variables, *variables)]
+        changing = [*self._variables, *variables]
+        before = [variable._tensor for variable in changing]
         try:
             self._step(pairs)
         except BaseException:
-            for variable, tensor in before:
+            for variable, tensor in zip(changing, before):
                 variable._tensor = tensor
             raise
 
@@ -194,11 +194,11 @@ class Optimizer:
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
         """Change one variable. The gradient and the rate come in the variable's dtype."""
-        changed = (variable, *self.state(variable))
-        rates = self._prepared(learning_rate)
-        made = run(self.rule, gradient, variable, *rates, *changed[1:])
-        for each, value in zip(changed, made, strict=True):
-            each.assign(value)
+        if learning_rate is not self._prepared_for:
+            self._prepare(learning_rate)
+        slots = self.state(variable)
+        g, x, *kept = operands(gradient, variable, *slots)
+        assign((variable, *slots), self.rule(g, x, *self._rates, *kept))
 
     def state(self, variable: Variable) -> list[Variable]:
         """The slots of a variable, in the order of ``slots``."""
@@ -234,34 +234,33 @@ class Optimizer:
     # How a step goes
 
     def _step(self, pairs: list[tuple[Tensor, Variable]]) -> None:
-        rate = self.learning_rate
-        rates: dict[Any, Tensor] = {}
+        counts = (self._iterations, *self._common)
+        n, *self._after = self._before = operands(*counts)
         self._prepared_for: Tensor | None = None
-        self._after: list[Tensor] = []  # the new values of what is common
+        rate = lr = tensor_of(self.learning_rate)
         for gradient, variable in self._clipped(pairs):
             dtype = variable._tensor._value.dtype
-            if dtype not in rates:
-                rates[dtype] = cast(rate, dtype)
+            if type(lr) is not Tensor or lr._value.dtype is not dtype:
+                lr = cast(rate, dtype)
             if self.weight_decay:
-                variable.assign(run(self._decayed, variable, rates[dtype])[0])
-            self.update_step(gradient, variable, rates[dtype])
-        for changed, value in zip(self._common, self._after):
-            changed.assign(cast(value, changed._tensor._value.dtype))
-        self._iterations.assign_add(_ONE)
+                self._decay(variable, lr)
+            self.update_step(gradient, variable, lr)
+        assign(counts, (n + 1, *self._after))
 
-    def _prepared(self, lr: Tensor) -> Sequence[Tensor]:
-        if self.prepare is None:
-            return (lr,)
-        if lr is not self._prepared_for:
-            dtype = lr._value.dtype
-            common = [cast(v, dtype) for v in self._common]
-            made = run(self.prepare, lr, cast(self._iterations, dtype), *common)
-            self._prepared_for, known = lr, len(made) - len(common)
-            self._rates, self._after = made[:known], made[known:]
-        return self._rates
+    def _prepare(self, learning_rate: Tensor) -> None:
+        """Work out what the rule gets for this rate, and what the counts in common become."""
+        self._prepared_for = learning_rate
+        self._rates: Sequence[Any] = operands(learning_rate)
+        if self.prepare is not None:
+            (lr,) = self._rates
+            self._rates = self.prepare(lr, *[_as(lr, value) for value in self._before])
+            if n := len(self._common):
+                self._rates, after = self._rates[:-n], self._rates[-n:]
+                self._after = list(map(_as, self._after, after))
 
-    def _decayed(self, x: Any, lr: Any) -> tuple:
-        return (x - x * self.weight_decay * lr,)
+    def _decay(self, variable: Variable, learning_rate: Tensor) -> None:
+        x, lr = operands(variable, learning_rate)
+        assign((variable,), (x - x * (self.weight_decay * lr),))
 
     def _clipped(self, pairs: list[tuple[Tensor, Variable]]) -> list[tuple[Tensor, Variable]]:
         if self.clipnorm:
@@ -308,6 +307,11 @@ class Optimizer:
         return f"<{type(self).__name__}: learning_rate {shown}, {steps} steps made>"
 
 
+def _as(other: Any, value: Any) -> Any:
+    """The value, in the dtype of the other."""
+    return value if value.dtype is other.dtype else cast_kernel(value, dtype=other.dtype)
+
+
 def _state(start: Any, dtype: Any, name: str) -> Variable:
     return Variable(start, trainable=False, dtype=dtype, name=name)
 
@@ -315,7 +319,7 @@ def _state(start: Any, dtype: Any, name: str) -> Variable:
 def _paired(gradients: list[Any], variables: list[Variable]) -> list[tuple[Tensor, Variable]]:
     """(gradient, variable) where there is a gradient, as a tensor of the variable's dtype."""
     pairs = []
-    for gradient, variable in zip(gradients, variables, strict=True):
+    for gradient, variable in zip(gradients, variables):
         if gradient is None:
             continue
         now = variable._tensor._value
@@ -396,7 +400,7 @@ class Adagrad(Optimizer):
 class Adadelta(Optimizer):
     """Steps in the units of the variable, from the means of squares of g and of past steps.
 
-    ``a = rho * a + (1 - rho) * g**2``, ``d = g * sqrt(b + epsilon) / sqrt(a + epsilon)``,
+    ``a = rho * a + (1 - rho) * g**2``, ``d = sqrt((b + epsilon) / (a + epsilon)) * g``,
     ``b = rho * b + (1 - rho) * d**2``, ``x -= lr * d`` (Zeiler 2012, where lr is 1).
     """
 
@@ -411,7 +415,7 @@ class Adadelta(Optimizer):
 
     def rule(self, g: Any, x: Any, lr: Any, a: Any, b: Any) -> tuple:
         a = self.rho * a + (1 - self.rho) * (g * g)
-        d = np.sqrt(b + self.epsilon) * g / np.sqrt(a + self.epsilon)
+        d = np.sqrt((b + self.epsilon) / (a + self.epsilon)) * g
         b = self.rho * b + (1 - self.rho) * (d * d)
         return x - lr * d, a, b
 
@@ -434,19 +438,20 @@ class RMSprop(Optimizer):
     ):
         super().__init__(learning_rate, **kwargs)
         self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
-        wanted = {"velocity": True, "momentum": momentum > 0, "average_gradient": centered}
+        wanted = {"velocity": True, "average_gradient": centered, "momentum": momentum > 0}
         self.slots = {name: 0.0 for name, used in wanted.items() if used}
 
-    def rule(self, g: Any, x: Any, lr: Any, *slots: Any) -> tuple:
-        now = dict(zip(self.slots, slots, strict=True))
-        a = now["velocity"] = self.rho * now["velocity"] + (1 - self.rho) * (g * g)
+    def rule(self, g: Any, x: Any, lr: Any, a: Any, *others: Any) -> tuple:
+        a = spread = self.rho * a + (1 - self.rho) * (g * g)
+        new = [a]
         if self.centered:
-            mean = self.rho * now["average_gradient"] + (1 - self.rho) * g
-            now["average_gradient"], a = mean, a - mean * mean
-        step = lr * g / np.sqrt(a + self.epsilon)
+            mean = self.rho * others[0] + (1 - self.rho) * g
+            new, spread = [a, mean], a - mean * mean
+        step = lr * g / np.sqrt(spread + self.epsilon)
         if self.momentum > 0:
-            step = now["momentum"] = self.momentum * now["momentum"] + step
-        return x - step, *now.values()
+            step = self.momentum * others[-1] + step
+            new.append(step)
+        return x - step, *new
 
 
 class Adam(Optimizer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..lifted import Lifted
@@ -44,14 +44,33 @@ class KerasVariable(Variable):
         )
 
 
-def run(rule: Callable[..., tuple], *tensors: Any) -> list[Tensor]:
-    """Apply a rule to tensors and variables: on arrays, or as operations if
-    somebody listens."""
+def operands(*tensors: Any) -> list:
+    """What a rule computes with: arrays, or `Lifted` tensors if somebody listens."""
     if thread.active:
-        read = [t if type(t) is Tensor else t._read() for t in tensors]
-        return [made.tensor for made in rule(*map(Lifted, read))]
-    values = [t._value if type(t) is Tensor else t._tensor._value for t in tensors]
-    return [Tensor(made) for made in rule(*values)]
+        return [Lifted(t if type(t) is Tensor else t._read()) for t in tensors]
+    return [t._value if type(t) is Tensor else t._tensor._value for t in tensors]
+
+
+def assign(variables: Sequence[Variable], values: Sequence[Any]) -> None:
+    """Give variables the values that a rule made of `operands`."""
+    if len(values) != len(variables):
+        names = ", ".join(v.name for v in variables)
+        raise ValueError(f"a rule gave {len(values)} values. It must give one for each of {names}")
+    listened = thread.active
+    for variable, value in zip(variables, values):
+        now = variable._tensor._value
+        if listened:
+            variable.assign(value.tensor if type(value) is Lifted else value)
+        elif value.dtype is now.dtype and value.shape == now.shape and value.flags.c_contiguous:
+            variable._tensor = Tensor(value)  # the same, sooner
+        else:
+            variable.assign(Tensor(value))
+
+
+def run(rule: Callable[..., tuple], *tensors: Any) -> list[Tensor]:
+    """The tensors that a rule makes of tensors and variables."""
+    made = rule(*operands(*tensors))
+    return [value.tensor if type(value) is Lifted else Tensor(value) for value in made]
 
 
 _used: Counter[str] = Counter()

@@ -543,6 +543,46 @@ def test_an_optimizer_written_for_keras():
     assert len(Heavy(learning_rate=0.01).variables) == 2
 
 
+# ---------------------------------------------------------------- what a rule gives
+def by_rule(rule, **slots):
+    made = type("Mine", (Optimizer,), {"rule": lambda self, *args: rule(*args), "slots": slots})
+    return made(learning_rate=0.5)
+
+
+@pytest.mark.parametrize("wrap", [tf.function, lambda f: f])
+def test_a_rule_gives_one_value_for_each_variable(wrap):
+    x = tf.Variable([1.0], name="x")
+    mine = by_rule(lambda g, x, lr, last: (x - lr * g,), last=0.0)
+    with pytest.raises(ValueError, match="gave 1 values.*x:0, x_0_last:0"):
+        wrap(lambda: mine.apply([tf.ones(1)], [x]))()
+    assert x.numpy() == 1 and int(mine.iterations) == 0
+
+
+@pytest.mark.parametrize("wrap", [tf.function, lambda f: f])
+def test_a_rule_may_give_what_it_did_not_compute(wrap):
+    x = tf.Variable([1.0, 2.0])
+    mine = by_rule(lambda g, x, lr, last, seen: (last, g, np.ones(2, "f")), last=8.0, seen=0.0)
+    step = wrap(lambda g: mine.apply([g], [x]))
+    for value in (3.0, 4.0):
+        step(tf.fill(2, value))
+    np.testing.assert_array_equal([x, *mine.state(x)], [[3, 3], [4, 4], [1, 1]])
+
+
+def test_a_rule_keeps_the_dtype_and_the_shape():
+    x = tf.Variable([1.0, 2.0])
+    with pytest.raises(ValueError, match=r"holds float32, the assigned tensor float64"):
+        by_rule(lambda g, x, lr: (x - np.float64(0.1) * g,)).apply([tf.ones(2)], [x])
+    with pytest.raises(ValueError, match="Shape mismatch"):
+        by_rule(lambda g, x, lr: (x[:1] - lr * g[:1],)).apply([tf.ones(2)], [x])
+    np.testing.assert_array_equal(x, [1, 2])
+
+
+def test_numbers_stay_in_order_in_memory_whatever_the_gradients_order():
+    x, adam_ = tf.Variable(np.ones((2, 3), "f")), Adam(0.1)
+    adam_.apply([tf.constant(np.arange(6, dtype="f").reshape(3, 2).T)], [x])
+    assert all(v._tensor._value.flags.c_contiguous for v in (x, *adam_.state(x)))
+
+
 # ---------------------------------------------------------------- beside Keras itself
 KERAS = {
     "SGD": {},
