@@ -212,7 +212,7 @@ class Module:
     @property
     def name(self) -> str:
         """The name it was given, or its class's."""
-        return getattr(self, "_name", _in_snake_case(type(self)))
+        return getattr(self, "_name", None) or _in_snake_case(type(self))
 
     @property
     def variables(self) -> tuple[Variable, ...]:
