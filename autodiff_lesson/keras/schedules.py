@@ -10,9 +10,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from ..ops.arithmetic import less, minimum, pow
-from ..ops.elementwise import cast, cos, floor, where
+import numpy as np
+
+from ..ops.elementwise import cast
 from ..tensor import Tensor
+from .variables import run
 
 
 class LearningRateSchedule:
@@ -37,6 +39,13 @@ class _Decay(LearningRateSchedule):
         if self.decay_steps <= 0:
             raise ValueError(f"Argument `decay_steps` must be > 0. Received: {self.decay_steps}")
 
+    def __call__(self, step: Any) -> Tensor:
+        return run(lambda n: (self._after(n),), cast(step, np.float32))[0]
+
+    def _after(self, n: Any) -> Any:
+        """The rate after n steps; like a rule, with operators and NumPy functions."""
+        raise NotImplementedError
+
 
 @dataclass(eq=False, repr=False)
 class ExponentialDecay(_Decay):
@@ -51,11 +60,11 @@ class ExponentialDecay(_Decay):
     decay_rate: float
     staircase: bool = False
 
-    def __call__(self, step: Any) -> Tensor:
-        exponent: Any = _real(step) / self.decay_steps
+    def _after(self, n: Any) -> Any:
+        exponent = n / self.decay_steps
         if self.staircase:
-            exponent = floor(exponent)
-        return self.initial_learning_rate * pow(self.decay_rate, exponent)
+            exponent = np.floor(exponent)
+        return self.initial_learning_rate * self.decay_rate**exponent
 
 
 @dataclass(eq=False, repr=False)
@@ -65,10 +74,10 @@ class PolynomialDecay(_Decay):
     end_learning_rate: float = 0.0001
     power: float = 1.0
 
-    def __call__(self, step: Any) -> Tensor:
-        done: Any = minimum(_real(step), self.decay_steps) / self.decay_steps
+    def _after(self, n: Any) -> Any:
+        done = np.minimum(n, self.decay_steps) / self.decay_steps
         fall = self.initial_learning_rate - self.end_learning_rate
-        return fall * pow(1.0 - done, self.power) + self.end_learning_rate
+        return fall * (1.0 - done) ** self.power + self.end_learning_rate
 
 
 @dataclass(eq=False, repr=False)
@@ -83,21 +92,16 @@ class CosineDecay(_Decay):
     warmup_target: float | None = None
     warmup_steps: int = 0
 
-    def __call__(self, step: Any) -> Tensor:
-        step = _real(step)
+    def _after(self, n: Any) -> Any:
         if self.warmup_target is None:
-            return self._decayed(self.initial_learning_rate, step)
-        fall = self._decayed(self.warmup_target, step - self.warmup_steps)
+            return self._fallen(self.initial_learning_rate, n)
+        fall = self._fallen(self.warmup_target, n - self.warmup_steps)
         if not self.warmup_steps:
             return fall
         slope = (self.warmup_target - self.initial_learning_rate) / self.warmup_steps
-        return where(less(step, self.warmup_steps), self.initial_learning_rate + slope * step, fall)
+        return np.where(n < self.warmup_steps, self.initial_learning_rate + slope * n, fall)
 
-    def _decayed(self, start: float, step: Any) -> Tensor:
-        done: Any = minimum(step, self.decay_steps) / self.decay_steps
-        wave = 0.5 * (1.0 + cos(math.pi * done))
+    def _fallen(self, start: float, n: Any) -> Any:
+        done = np.minimum(n, self.decay_steps) / self.decay_steps
+        wave = 0.5 * (1.0 + np.cos(math.pi * done))
         return start * ((1.0 - self.alpha) * wave + self.alpha)
-
-
-def _real(step: Any) -> Any:
-    return cast(step, "float32")
