@@ -284,7 +284,9 @@ class Optimizer:
         own = self._trainable_variables if variables is None else list(variables)
         if len(own) != len(gradients):
             raise ValueError(f"there are {len(gradients)} gradients for {len(own)} variables")
-        for variable in [v for v in own if id(v) not in self._places]:
+        for variable in own:
+            if id(variable) in self._places:
+                continue
             if not isinstance(variable, Variable):
                 raise ValueError(
                     f"an optimizer changes variables, and this is none: {variable!r}. The order "
@@ -323,13 +325,14 @@ def _paired(gradients: list[Any], variables: list[Variable]) -> list[tuple[Tenso
         if gradient is None:
             continue
         now = variable._tensor._value
-        found = cast(gradient, now.dtype)
-        if found._value.shape != now.shape:
+        if type(gradient) is not Tensor or gradient._value.dtype is not now.dtype:
+            gradient = cast(gradient, now.dtype)
+        if gradient._value.shape != now.shape:
             raise ValueError(
                 f"variable '{variable.name}' has shape {variable.shape}, its gradient "
-                f"{found.shape}. Are gradients and variables in the same order?"
+                f"{gradient.shape}. Are gradients and variables in the same order?"
             )
-        pairs.append((found, variable))
+        pairs.append((gradient, variable))
     if len(pairs) < len(gradients):
         missing = [v.name for g, v in zip(gradients, variables, strict=True) if g is None]
         why = (
