@@ -234,10 +234,10 @@ class Optimizer:
     # How a step goes
 
     def _step(self, pairs: list[tuple[Tensor, Variable]]) -> None:
+        rate = lr = tensor_of(self.learning_rate)
         counts = (self._iterations, *self._common)
         n, *self._after = self._before = operands(*counts)
         self._prepared_for: Tensor | None = None
-        rate = lr = tensor_of(self.learning_rate)
         for gradient, variable in self._clipped(pairs):
             dtype = variable._tensor._value.dtype
             if type(lr) is not Tensor or lr._value.dtype is not dtype:
@@ -441,20 +441,20 @@ class RMSprop(Optimizer):
     ):
         super().__init__(learning_rate, **kwargs)
         self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
-        wanted = {"velocity": True, "average_gradient": centered, "momentum": momentum > 0}
+        wanted = {"velocity": True, "momentum": momentum > 0, "average_gradient": centered}
         self.slots = {name: 0.0 for name, used in wanted.items() if used}
 
     def rule(self, g: Any, x: Any, lr: Any, a: Any, *others: Any) -> tuple:
         a = spread = self.rho * a + (1 - self.rho) * (g * g)
-        new = [a]
+        new = []
         if self.centered:
-            mean = self.rho * others[0] + (1 - self.rho) * g
-            new, spread = [a, mean], a - mean * mean
+            mean = self.rho * others[-1] + (1 - self.rho) * g
+            new, spread = [mean], a - mean * mean
         step = lr * g / np.sqrt(spread + self.epsilon)
         if self.momentum > 0:
-            step = self.momentum * others[-1] + step
-            new.append(step)
-        return x - step, *new
+            step = self.momentum * others[0] + step
+            new = [step, *new]
+        return x - step, a, *new
 
 
 class Adam(Optimizer):
