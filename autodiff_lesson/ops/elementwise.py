@@ -126,9 +126,9 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Tensor:
     >>> cast(constant([1.7, -1.7]), "int32")
     <tf.Tensor: shape=(2,), dtype=int32, numpy=array([ 1, -1], dtype=int32)>
     """
-    x = tensor_of(x)
     if type(x) is Tensor and x._value.dtype is dtype:
         return x  # what losses and metrics ask for most
+    x = tensor_of(x)
     as_dtype(dtype)
     wanted = numpy_dtype(dtype)
     if type(x) is Tensor and x._value.dtype == wanted:
