@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import repeat
 from typing import Any
 
 from ..errors import InvalidArgumentError
@@ -56,18 +58,17 @@ class Player:
     @functools.cached_property
     def play(self) -> Callable[[list[Tensor]], list[Tensor]]:
         """One call: what it returns, once everything is assigned."""
-        _, run = self._around
+        run = self._around()
         if not self._draws:
             return run
         return functools.partial(undrawn_if_failed, run, assigned=self._assigned)
 
-    @functools.cached_property
-    def _around(self) -> tuple[Callable, Callable]:
-        """What is around the replay in a call: ``run``, and its ``commit``, all of it or nothing.
+    def _around(self) -> Callable:
+        """What is around the replay in a call; it assigns everything at the end, or nothing.
 
         It is written out, since loops over a few tensors would cost as much as a small program.
-        Ctrl-C cannot come between the stores of ``commit``: Python looks at signals where something
-        is called and where a loop turns, and here are neither.
+        Ctrl-C cannot come between the assignments, which are one statement: Python looks at signals
+        where something is called and where a loop turns, and between its stores are neither.
         """
         meaning = self._namespace
         exec(compile(self.text, self._filename, "exec"), meaning)  # not before it is played
@@ -94,8 +95,6 @@ class Player:
         new = results[returned:] + [f"*room_{flat}.tensors" for flat in flats]
         lines = [
             f"def around({', '.join(known)}):",
-            " def commit(new):",
-            f"  {_several(assigned)} = new",
             " def run(tensors):",
             f"  {_several(tensors)} = tensors",
             *(f"  room_{flat} = {flat}.room()" for flat in flats),
@@ -106,10 +105,10 @@ class Player:
             "   raise explained(error) from None",
             *["  memories.append(kept)"] * bool(known["memory"]),
             f"  results = {_several(results[:returned])}",
-            *[f"  commit({_several(new)})"] * bool(new),
+            *[f"  {_several(assigned)} = {_several(new)}"] * bool(new),
             *(f"  {flat}.assigned(room_{flat})" for flat in flats),
             "  return results",
-            " return commit, run",
+            " return run",
         ]
         written: dict[str, Any] = {"__name__": meaning["__name__"]}
         inside = f"{__file__} (around a replay)"  # tracebacks leave out what is in this folder
@@ -128,8 +127,9 @@ class Player:
         have.update((slot, v._read()) for v, slot in program.variables)
         with called(self._name):
             play_heard(program, have)
-        new = {id(variable): have[slot] for variable, slot in program.assigned}
-        self._around[0]([new[id(variable)] for variable in self._assigned])
+        variables, slots = zip(*program.assigned, strict=True) if program.assigned else ((), ())
+        # in C from end to end: Ctrl-C comes before or after
+        deque(map(setattr, variables, repeat("_tensor"), [have[slot] for slot in slots]), 0)
         return [have[slot] for slot in program.outputs]
 
 
