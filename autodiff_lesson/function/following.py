@@ -184,25 +184,27 @@ class Lines(list):
 
 def note(lines: Lines, function: Any, args: tuple, kwargs: dict, made: Any = None) -> Value:
     """Note a call on the traced values, and what it gives: ``made``, or it is called."""
-    key = (function, *map(_key, args), *map(_key, kwargs.items()))
-    line = lines.known.get(key) if lines.sharing else None
+    key = (function, *map(_key, args), *map(_key, kwargs.items())) if lines.sharing else ()
+    line = lines.known.get(key)
     if line is None:
         result = Value(_call(function, _arrays(args), kwargs) if made is None else made, lines)
         line = Line(function, args, kwargs, (result,))
         lines.append(line)
-        if lines.sharing:
+        if key:
             lines.known[key] = line
     return line.results[0]
 
 
 def _key(a: Any) -> Any:
     """What is equal for arguments that are equal to the last bit."""
-    array = a.array if type(a) is Value and a.origin == "constant" else a
+    if type(a) is Value and a.origin != "constant":
+        return id(a)
+    array = a.array if type(a) is Value else a
     if type(array) in (tuple, list):
         return tuple(map(_key, array))
     if isinstance(array, (np.ndarray, np.generic)) and not array.ndim:
         return array.dtype, array.tobytes()
-    if type(array) in (Value, np.ndarray):
+    if type(array) is np.ndarray:
         return id(array)
     return type(array), repr(array)
 

@@ -7,7 +7,6 @@ import itertools
 import keyword
 import linecache
 import re
-from collections.abc import Iterator
 
 from .program import Program
 
@@ -19,15 +18,17 @@ class Names:
 
     def __init__(self) -> None:
         self._used = {*_TAKEN, "np", "OtherWay", "memory"}
-        self._numbers: dict[str, Iterator[int]] = {}
+        self._numbers: dict[str, int] = {}  # where to look for a free one
 
     def new(self, hint: str, otherwise: str) -> str:
         """A name like ``hint``: itself, or with a number; ``v1``, ``v2`` where there is none."""
         name = identifier(hint)
         if not name or name in self._used:
             begin = name + "_" if name else otherwise
-            numbers = self._numbers.setdefault(begin, itertools.count(2 if name else 1))
-            name = next(n for i in numbers if (n := f"{begin}{i}") not in self._used)
+            number = self._numbers.get(begin, 2 if name else 1)
+            while (name := f"{begin}{number}") in self._used:
+                number += 1
+            self._numbers[begin] = number + 1
         self._used.add(name)
         return name
 
@@ -66,7 +67,9 @@ def identifier(name: str, otherwise: str = "") -> str:
     """A name made fit to be an identifier of plain letters, or ``otherwise``."""
     if not name:
         return otherwise
-    fit = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")[:40]
+    plain = name.isascii() and name.isidentifier()
+    fit = name if plain else re.sub(r"[^A-Za-z0-9_]+", "_", name)
+    fit = fit.strip("_")[:40]
     if fit[:1].isdigit():
         fit = "_" + fit
     return fit if fit.isidentifier() else otherwise

@@ -72,8 +72,9 @@ class Player:
         """
         meaning = self._namespace
         exec(compile(self.text, self._filename, "exec"), meaning)  # not before it is played
-        known: dict[str, Any] = {"replay": meaning[self._own_name], "memories": []}
-        known |= {"memory": meaning.get("memory"), "Tensor": Tensor}
+        known: dict[str, Any] = {"__name__": meaning["__name__"], "Tensor": Tensor}
+        known |= {"replay": meaning[self._own_name], "memories": []}
+        known["memory"] = meaning.get("memory")
         known["explained"] = functools.partial(_explained, self._filename, self._steps_at)
 
         def names(letter: str, things: Iterable) -> list[str]:
@@ -94,26 +95,23 @@ class Player:
         returned = len(self.program.outputs)
         new = results[returned:] + [f"*room_{flat}.tensors" for flat in flats]
         lines = [
-            f"def around({', '.join(known)}):",
-            " def run(tensors):",
-            f"  {_several(tensors)} = tensors",
-            *(f"  room_{flat} = {flat}.room()" for flat in flats),
+            "def run(tensors):",
+            f" {_several(tensors)} = tensors",
+            *(f" room_{flat} = {flat}.room()" for flat in flats),
             # taken out of the list while it is used: other threads and inner calls get another
-            *["  kept = memories.pop() if memories else memory()"] * bool(known["memory"]),
-            f"  try: {_several(made + ['_'] * len(flats))} = replay({', '.join(given)})",
-            "  except (ValueError, TypeError, IndexError) as error:",
-            "   raise explained(error) from None",
-            *["  memories.append(kept)"] * bool(known["memory"]),
-            f"  results = {_several(results[:returned])}",
-            *[f"  {_several(assigned)} = {_several(new)}"] * bool(new),
-            *(f"  {flat}.assigned(room_{flat})" for flat in flats),
-            "  return results",
-            " return run",
+            *[" kept = memories.pop() if memories else memory()"] * bool(known["memory"]),
+            f" try: {_several(made + ['_'] * len(flats))} = replay({', '.join(given)})",
+            " except (ValueError, TypeError, IndexError) as error:",
+            "  raise explained(error) from None",
+            *[" memories.append(kept)"] * bool(known["memory"]),
+            f" results = [{', '.join(results[:returned])}]",
+            *[f" {_several(assigned)} = {_several(new)}"] * bool(new),
+            *(f" {flat}.assigned(room_{flat})" for flat in flats),
+            " return results",
         ]
-        written: dict[str, Any] = {"__name__": meaning["__name__"]}
         inside = f"{__file__} (around a replay)"  # tracebacks leave out what is in this folder
-        exec(compile("\n".join(lines), inside, "exec"), written)
-        return written["around"](**known)
+        exec(compile("\n".join(lines), inside, "exec"), known)
+        return known.pop("run")  # so that the variables go with it, and not at some collection
 
     def play_heard(self, tensors: list[Tensor]) -> list[Tensor]:
         """The same through the rows of the table, so that whoever listens hears every step."""
@@ -146,5 +144,5 @@ def _explained(filename: str, steps_at: dict[int, Step], error: Exception) -> Ex
 
 
 def _several(names: Iterable[str]) -> str:
-    """A list of them, as it is written."""
-    return f"[{', '.join(names)}]"
+    """A tuple of them, as it is written."""
+    return "".join(f"{name}, " for name in names) or "()"

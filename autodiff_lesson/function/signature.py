@@ -73,7 +73,7 @@ def take_apart(value: Any, key: list, tensors: list[Tensor], held: list) -> Any:
     if kind is tuple or isinstance(value, (list, tuple)):
         key.append((kind, "of", len(value)))
         items = [take_apart(item, key, tensors, held) for item in value]
-        return _like(value, items)
+        return tuple(items) if kind is tuple else _like(value, items)
     if isinstance(value, dict):
         keys = sorted(value, key=str)
         key.append((kind, tuple(keys)))

@@ -363,16 +363,19 @@ class Writer:
         return self._bound(function, own) if len(self.lines) >= LONG else f"np.{own}"
 
     def _operands(self, *args: Any) -> list[str]:
-        """Between scalars a number is written as it is; beside an array, and in a program that is
-        too long to be read anyway, a bound one is faster."""
-        scalars = not any(map(_ndim, args)) and len(self.lines) < LONG
-        beside_array = any(map(_ndim, args))
         return [
-            (_number(a) if scalars else self._constant(np.asarray(getattr(a, "array", a))))
-            if _is_plain_number(a) and (scalars or beside_array)
-            else self._text(a)
+            a.name if type(a) is Value and a.origin != "constant" else self._operand(a, args)
             for a in args
         ]
+
+    def _operand(self, a: Any, args: tuple) -> str:
+        """Between scalars a number is written as it is; beside an array, and in a program that is
+        too long to be read anyway, a bound one is faster."""
+        if not _is_plain_number(a):
+            return self._text(a)
+        if any(map(_ndim, args)):
+            return self._constant(np.asarray(getattr(a, "array", a)))
+        return _number(a) if len(self.lines) < LONG else self._text(a)
 
     def _text(self, a: Any) -> str:
         """How an argument is written."""
