@@ -605,6 +605,54 @@ def test_an_error_in_a_replay_passes_no_file_outside_the_package():
     assert all(str(entry.path).startswith(package) for entry in raised.traceback[1:])
 
 
+@pytest.mark.parametrize("shape", [(4,), (4, 2)])
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_the_ways_back_of_several_parts_are_added_in_one_array(shape, zero):
+    def slopes(p):
+        with tf.GradientTape() as tape:
+            tape.watch(p)
+            z = zero * p[0] * p[1] + zero * p[2] * p[0]
+        return tape.gradient(z, p)
+
+    recorded = tf.function(slopes)
+    for _ in range(2):
+        p = tf.constant(np.linspace(-2.0, 5.0, np.prod(shape)).reshape(shape).astype("f"))
+        assert recorded(p).numpy().tobytes() == slopes(p).numpy().tobytes()
+    # p[0] came twice: the second one is not put, nor added, where the first one is
+    assert re.search(r"(v\d+)\[0\] \+= \w+; \1\[2\] \+= \w+; \1\[1\] \+= ", recorded.source)
+    assert recorded.source.count("np.zeros(") == 2
+
+
+def test_parts_of_different_shapes_or_used_elsewhere_stay_apart():
+    @tf.function
+    def slopes(p):
+        with tf.GradientTape() as tape:
+            tape.watch(p)
+            z = p[0] * p[-1]
+        return tape.gradient(z, p)
+
+    slopes(tf.constant([2.0, 3.0]))
+    assert slopes(tf.constant([2.0, 3.0])).numpy().tolist() == [3.0, 2.0]
+    assert "+=" not in slopes.source  # [0] and [-1] might be one place
+
+    def both(p, q):
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch([p, q])
+            one, other, row = tf.square(p[0]), tf.square(p[1]), tf.square(q[0])
+        first = tape.gradient(one, p)
+        return (
+            first,
+            first + tape.gradient(other, p),
+            tape.gradient(other, p) + tape.gradient(row, q),
+        )
+
+    recorded, given = tf.function(both), (tf.constant([2.0, 3.0]), tf.ones((3, 2)))
+    for _ in range(2):
+        for found, wanted in zip(recorded(*given), both(*given), strict=True):
+            assert found.numpy().tolist() == wanted.numpy().tolist()
+    assert "+=" not in recorded.source
+
+
 def test_source_has_sections_names_and_the_users_lines():
     w = tf.Variable([[1.0], [2.0]])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import linecache
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -142,11 +143,36 @@ class Writer:
             rest = [n for n in self.lines[:end] if not isinstance(n.function, functools.partial)]
             self.lines[:end] = rest + early
 
+    def _embed_together(self, given_out: list[Value]) -> None:
+        """What stands in different places of zeros, and is added, comes into one array of zeros.
+
+        It is added there too, not only put there: 0.0 + -0.0 is 0.0.
+        """
+        embeds = {id(line.results[0]): line for line in self.lines if _places(line)}
+        if len(embeds) < 2:
+            return
+        uses = Counter(id(value) for line in self.lines for value in line.values)
+        uses.update(map(id, given_out))
+        gone: set[int] = set()
+        for number, line in enumerate(self.lines):
+            if line.function is np.add and all(uses[id(v)] == 1 for v in line.args):
+                parts = [embeds[id(v)] for v in line.args if id(v) in embeds]
+                places = [place for part in parts for place in _places(part)]
+                alike = len({value.shape for value in (*line.args, *line.results)}) == 1
+                if len(parts) == 2 and alike and len(set(places)) == len(places):
+                    values = tuple(value for part in parts for value in part.args)
+                    together = {"places": places}
+                    joined = Line(_EMBED, values, together, line.results, step=line.step)
+                    self.lines[number] = embeds[id(line.results[0])] = joined
+                    gone.update(map(id, parts))
+        self.lines = [line for line in self.lines if id(line) not in gone]
+
     # ---------------------------------------------------------------- many variables at once
     def _fuse(self) -> None:
         """Put the same update of several variables into one, on flat arrays."""
         given = [(variable, self._of(slot)) for variable, slot in self._program.assigned]
         returned = list(map(self._of, self._program.outputs))
+        self._embed_together([*returned, *(value for _, value in given)])
         of = {id(value): variable for variable, value in given}
         of.update((id(self._values[slot]), v) for v, slot in self._program.variables)
         for fused in fuse(self.lines, returned, [value for _, value in given]):
@@ -317,9 +343,12 @@ class Writer:
             out, what = self.plan.out[id(line.results[0])], self._text(line.args[0])
             return f"{name} = {out}; {name}[...] = {what}"
         if line.function is _EMBED:
-            (result,), (what,), key = line.results, line.args, self._key(line.kwargs["key"])
-            zeros = self._new("zeros", result.shape, result.dtype)
-            return f"{result.name} = {zeros}; {result.name}[{key}] = {self._text(what)}"
+            (result,), places = line.results, line.kwargs.get("places")
+            put = [f"{result.name} = {self._new('zeros', result.shape, result.dtype)}"]
+            for what, key in zip(line.args, places or [line.kwargs["key"]], strict=True):
+                how = "+=" if places else "="
+                put.append(f"{result.name}[{self._key(key)}] {how} {self._text(what)}")
+            return "; ".join(put)
         call = self._call(line)
         if not line.results:
             return call
@@ -432,6 +461,14 @@ def _taken_apart(flat: Value, parts: list[Value], step: Step) -> Line:
     """The line that makes views of a flat array."""
     shapes = tuple(part.shape for part in parts)
     return Line(parts_of, (flat, shapes), {}, tuple(parts), several=True, step=step)
+
+
+def _places(line: Line) -> list[int]:
+    """Where along the first axis a line puts what it embeds in zeros; nothing for other lines."""
+    if line.function is not _EMBED:
+        return []
+    places = line.kwargs.get("places") or [line.kwargs["key"]]
+    return places if all(type(i) is int and i >= 0 for i in places) else []
 
 
 def _ndim(a: Any) -> int:
