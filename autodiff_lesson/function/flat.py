@@ -4,8 +4,8 @@ An optimizer does the same few things to each variable and what it remembers of 
 about as long for ten numbers as for some hundred, so these lines are written once, for arrays that
 hold all of them. Large variables gain nothing by it and stay by themselves: whoever holds the value
 of one variable holds the array of all. Only operations that IEEE 754 rounds exactly are taken: they
-give the same bits wherever in an array a number stands. (Only a sum of two NaNs has a sign that NumPy
-lets depend on that.)
+give the same bits wherever in an array a number stands. (Only the sign of a sum of two NaNs depends
+on that, in NumPy itself.)
 """
 
 from __future__ import annotations
