@@ -149,61 +149,68 @@ def _fused(lanes: list) -> Fused:
 
 
 class Block:
-    """An array with a tensor for each of the variables that lie in it."""
+    """Flat arrays, with a tensor for each of the variables that lie in them."""
 
-    def __init__(self, shapes: list[tuple], dtype: Any):
-        self.array = np.empty(shapes[0] if len(shapes) == 1 else _size(shapes), dtype)
-        self.tensors = [Tensor(part) for part in parts_of(self.array.reshape(-1), shapes)]
-        self._held = [self.array, *self.tensors, *[t._value for t in self.tensors]]
+    def __init__(self, columns: list[list[Variable]]):
+        values = [[v._tensor._value for v in variables] for variables in columns]
+        self.arrays = [_room_for(column) for column in values]
+        self.tensors = [
+            Tensor(part)
+            for array, column in zip(self.arrays, values, strict=True)
+            for part in parts_of(array.reshape(-1), [value.shape for value in column])
+        ]
+        self._held = [*self.arrays, *self.tensors, *[t._value for t in self.tensors]]
         self._alone = self._holders()
 
     def _holders(self) -> int:
         return sum(map(sys.getrefcount, self._held))
 
     def is_free(self) -> bool:
-        """Whether nobody else holds the array, a tensor, or a view of it."""
+        """Whether nobody else holds an array, a tensor, or a view of one."""
         return self._holders() == self._alone
+
+
+def _room_for(values: list) -> np.ndarray:
+    """An array for all of them one after another; of its own shape for one."""
+    size = sum(value.size for value in values)
+    return np.empty(values[0].shape if len(values) == 1 else size, values[0].dtype)
 
 
 class Flat:
     """Variables whose values lie one after another after each replay that assigns them.
 
-    A new value is written where the last but one was, if nobody can hold that any more: what was
-    read by somebody, or recorded by a tape, is left alone and a new array is made.
+    Those of a column lie in one array. A new value is written where the last but one was, if nobody
+    can hold that any more: what was read by somebody, or recorded by a tape, is left alone and new
+    arrays are made.
     """
 
-    def __init__(self, variables: list[Variable]):
-        self.variables = variables
-        self._shapes = [v._tensor._value.shape for v in variables]
-        self._dtype = variables[0]._tensor._value.dtype
+    def __init__(self, columns: list[list[Variable]]):
+        self.variables = [v for variables in columns for v in variables]
+        self._columns = columns
         self._now: Block | None = None
         self._spare: list[Block] = []
 
-    def read(self) -> Any:
-        """The values of now in one array."""
+    def read(self) -> list:
+        """The values of now, an array for each column."""
         block = self._now
         if block is not None:
-            array = block.array  # held first: what is held is not written into
+            arrays = [*block.arrays]  # held first: what is held is not written into
             if all(map(is_, block.tensors, map(_tensor_of, self.variables))):
-                return array
-        return np.concatenate([v._tensor._value.ravel() for v in self.variables])
+                return arrays
+        return [np.concatenate([v._tensor._value.ravel() for v in them]) for them in self._columns]
 
     def room(self) -> Block:
         """A block to write into; another thread, or an inner call, gets another."""
         spare, self._spare = self._spare, []
         if spare and spare[0].is_free():
             return spare[0]
-        return Block(self._shapes, self._dtype)
+        return Block(self._columns)
 
     def assigned(self, block: Block) -> None:
         """The variables have the values in this block now."""
         before, self._now = self._now, block
         if before is not None:
             self._spare = [before]
-
-
-def _size(shapes: Iterable[tuple]) -> int:
-    return sum(map(math.prod, shapes))
 
 
 def parts_of(array: Any, shapes: Iterable[tuple]) -> list:

@@ -45,11 +45,12 @@ class Player:
         self._own_name = writer.name
         self._reads = writer.reads
         self._made = len(writer.results)
-        flats: dict[tuple, Flat] = {}
-        for _, variables in (*writer.sources, *writer.targets):
-            flats.setdefault(tuple(map(id, variables)), Flat(variables))
-        self._sources = [flats[tuple(map(id, them))] for _, them in writer.sources]
-        self._targets = [flats[tuple(map(id, them))] for _, them in writer.targets]
+        # what was fused comes first and is written together; a large variable by itself
+        self._fused = [variables for _, variables in writer.targets if len(variables) > 1]
+        self._targets = [Flat(self._fused)] if self._fused else []
+        self._targets += [Flat([them]) for _, them in writer.targets if len(them) == 1]
+        self._sources = [variables for _, variables in writer.sources]
+        self._rooms = len(writer.targets)
         self._assigned = [*writer.assigned, *(v for flat in self._targets for v in flat.variables)]
         self._draws = any(not s.inputs and s.outputs for s in program.steps)
         if not any(step.op is END for step in program.steps):
@@ -87,9 +88,13 @@ class Player:
         flats = names("flat", self._targets)
         given = [f"{t}._value" for t in tensors]
         given += [f"{v}._tensor._value" for v in names("read", self._reads)]
-        given += [f"{flat}.read()" for flat in names("source", self._sources)]
+        now = {_key(variables): f"now{i}" for i, variables in enumerate(self._fused)}
+        others = [variables for variables in self._sources if _key(variables) not in now]
+        flats_of_others = names("source", [Flat([variables]) for variables in others])
+        reads = {_key(v): f"*{f}.read()" for v, f in zip(others, flats_of_others, strict=True)}
+        given += [(now | reads)[_key(variables)] for variables in self._sources]
         given += ["kept"] * bool(known["memory"])
-        given += [f"room_{flat}.array" for flat in flats]
+        given += [f"*room_{flat}.arrays" for flat in flats]
         made = [f"m{i}" for i in range(self._made)]
         results = [f"Tensor({m})" for m in made]
         returned = len(self.program.outputs)
@@ -97,10 +102,11 @@ class Player:
         lines = [
             "def run(tensors):",
             f" {_several(tensors)} = tensors",
+            *[f" {_several(now.values())} = flat0.read()"] * bool(now),
             *(f" room_{flat} = {flat}.room()" for flat in flats),
             # taken out of the list while it is used: other threads and inner calls get another
             *[" kept = memories.pop() if memories else memory()"] * bool(known["memory"]),
-            f" try: {_several(made + ['_'] * len(flats))} = replay({', '.join(given)})",
+            f" try: {_several(made + ['_'] * self._rooms)} = replay({', '.join(given)})",
             " except (ValueError, TypeError, IndexError) as error:",
             "  raise explained(error) from None",
             *[" memories.append(kept)"] * bool(known["memory"]),
@@ -141,6 +147,11 @@ def _explained(filename: str, steps_at: dict[int, Step], error: Exception) -> Ex
             return InvalidArgumentError(f"{step.op.name} at {place}: {error}")
         trace = trace.tb_next
     return error
+
+
+def _key(variables: list) -> tuple[int, ...]:
+    """Which they are."""
+    return tuple(map(id, variables))
 
 
 def _several(names: Iterable[str]) -> str:
