@@ -23,7 +23,7 @@ from ..primitive import tensor_of
 from ..recorder import thread
 from ..tensor import Tensor, constant
 from ..variable import Module, Variable
-from .hearing import called
+from .hearing import announced
 from .playing import Player
 from .program import Program
 from .signature import (
@@ -195,7 +195,7 @@ class Function:
             self._last = trace
             self._streak = 0
             return trace.pack(results)
-        with called(self._name):
+        with announced(self._name):
             return self._trace(tuple(key), tensors, held, taken, kwargs, failed=bool(traces))
 
     def _ordered(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:

@@ -22,7 +22,7 @@ from .tracing import ASSIGN, BEGIN, END, GUARD, READ, Tracing
 
 
 @contextmanager
-def called(name: str) -> Iterator[None]:
+def announced(name: str) -> Iterator[None]:
     """Tell whoever listens where the call of the function of that name begins and ends."""
     listening = list(thread.active)
     for recorder in listening:

@@ -13,7 +13,7 @@ from ..lines import display_name
 from ..ops.random import source as draws
 from ..tensor import Tensor
 from .flat import Flat
-from .hearing import called, check_guards, play_heard
+from .hearing import announced, check_guards, play_heard
 from .program import Program, Step
 from .source import Writer
 from .tracing import END
@@ -67,7 +67,18 @@ class Player:
     def _around(self) -> Callable:
         """What is around the replay in a call; it assigns everything at the end, or nothing.
 
-        It is written out, since loops over a few tensors would cost as much as a small program.
+        It is written out, since loops over a few tensors would cost as much as a small program. Of
+        two tensors, one variable that is assigned and one result it becomes::
+
+            def run(tensors):
+             t0, t1,  = tensors
+             try: m0, m1,  = replay(t0._value, t1._value, read0._tensor._value)
+             except (ValueError, TypeError, IndexError) as error:
+              raise explained(error) from None
+             results = [Tensor(m0)]
+             v0._tensor,  = Tensor(m1),
+             return results
+
         Ctrl-C cannot come between the assignments, which are one statement: Python looks at signals
         where something is called and where a loop turns, and between its stores are neither.
         """
@@ -105,7 +116,8 @@ class Player:
             *[f" {_several(now.values())} = flat0.read()"] * bool(now),
             *(f" room_{flat} = {flat}.room()" for flat in flats),
             # taken out of the list while it is used: other threads and inner calls get another
-            *[" kept = memories.pop() if memories else memory()"] * bool(known["memory"]),
+            *[" try: kept = memories.pop()"] * bool(known["memory"]),
+            *[" except IndexError: kept = memory()"] * bool(known["memory"]),
             f" try: {_several(made + ['_'] * self._rooms)} = replay({', '.join(given)})",
             " except (ValueError, TypeError, IndexError) as error:",
             "  raise explained(error) from None",
@@ -129,7 +141,7 @@ class Player:
         have.update(zip(program.arguments, tensors, strict=True))
         check_guards(program, have | {slot: v._tensor for v, slot in program.variables})
         have.update((slot, v._read()) for v, slot in program.variables)
-        with called(self._name):
+        with announced(self._name):
             play_heard(program, have)
         variables, slots = zip(*program.assigned, strict=True) if program.assigned else ((), ())
         # in C from end to end: Ctrl-C comes before or after
