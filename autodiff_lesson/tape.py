@@ -359,7 +359,8 @@ class GradientTape(Recorder):
         watched = self._watched.get(key)
         if watched is not None:
             return watched[1], ids
-        return 0 if key in self._tracked()[1] else None, ids  # it may stand in the middle
+        in_the_middle = type(source) is Tensor and key in self._tracked()[1]
+        return 0 if in_the_middle else None, ids
 
     def _tracked(self) -> tuple[list[Record], set[int]]:
         """What ran on something that was watched by then, or made of that; and the ids of those.
