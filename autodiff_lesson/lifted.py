@@ -36,11 +36,29 @@ class StandIn(NDArrayOperatorsMixin):
         row = ROWS.get(func)
         if row is None:
             raise TypeError(f"a backward rule uses {func.__name__}, which has no row in the table")
-        inputs, attributes = bind(row, args, kwargs)
-        return self._run(row, inputs, attributes)
+        if kwargs or row.variadic or len(args) != len(row.inputs):
+            args, kwargs = bind(row, args, kwargs)
+        return self._run(row, args, kwargs)
 
     def _run(self, row: Primitive, inputs: tuple, attributes: dict) -> Any:
         raise NotImplementedError
+
+
+def _hang_operators(cls: Any) -> None:
+    """Let the commonest operators ask their row at once: through NumPy it takes twice as long."""
+
+    def hang(name: str, ufunc: Callable) -> None:
+        setattr(cls, f"__{name}__", lambda x, y: x._ask(ufunc, (x, y), {}))
+        setattr(cls, f"__r{name}__", lambda y, x: y._ask(ufunc, (x, y), {}))
+
+    hang("add", np.add)
+    hang("sub", np.subtract)
+    hang("mul", np.multiply)
+    hang("truediv", np.true_divide)
+    cls.__neg__ = lambda x: x._ask(np.negative, (x,), {})
+
+
+_hang_operators(StandIn)
 
 
 class Lifted(StandIn):
@@ -61,7 +79,11 @@ class Lifted(StandIn):
 
     def _run(self, row: Primitive, inputs: tuple, attributes: dict) -> Any:
         tensors = [x.tensor if type(x) is Lifted else x for x in inputs]
-        made = row(*Lifted._counted(row, tensors), **attributes)
+        for t in tensors:
+            if type(t) is Tensor and t._value.dtype.kind == "b":
+                tensors = Lifted._counted(row, tensors)
+                break
+        made = row(*tensors, **attributes)
         return tuple(map(Lifted, made)) if type(made) is tuple else Lifted(made)
 
     cast: Any = None
