@@ -58,7 +58,8 @@ def of_floats(forward: Callable, *rules: Callable, name: str = "") -> Primitive:
 
 
 # number by number, of floats alone
-sqrt = of_floats(np.sqrt, lambda g, z, x: g * 0.5 / z)
+# where nothing comes from upstream nothing goes on, also where the slope is infinite or nan
+sqrt = of_floats(np.sqrt, lambda g, z, x: np.where(g == 0, 0.0, g * 0.5 / z))
 exp = of_floats(np.exp, lambda g, z, x: g * z)
 expm1 = of_floats(np.expm1, lambda g, z, x: g * (z + 1))
 log = of_floats(np.log, lambda g, z, x: g / x)
