@@ -233,8 +233,6 @@ class Primitive:
         return x, y
 
     def _converted(self, value: Any, dtype: np.dtype | None) -> Any:
-        if type(value) is float and dtype is not None and dtype.type in _FLOATS:
-            return dtype.type(value)  # what most numbers beside a tensor are
         try:
             return as_value(value, dtype)
         except InvalidArgumentError as error:
@@ -263,7 +261,6 @@ class Primitive:
 
 
 _PLAIN = {Tensor, int, float, bool, np.ndarray, np.float32, np.float64}
-_FLOATS = {np.float32, np.float64}
 
 
 def tensor_of(x: Any) -> Any:

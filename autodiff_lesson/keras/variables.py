@@ -61,8 +61,8 @@ def assign(variables: Sequence[Variable], values: Sequence[Any]) -> None:
         now = variable._tensor._value
         if listened:
             variable.assign(value.tensor if type(value) is Lifted else value)
-        elif value.dtype is now.dtype and value.shape == now.shape and value.flags.c_contiguous:
-            variable._tensor = Tensor(value)  # the same, sooner
+        elif value.dtype is now.dtype and value.shape == now.shape:
+            variable._hold(Tensor(value))  # what assign comes to, sooner
         else:
             variable.assign(Tensor(value))
 
