@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import nest
+from .arguments import tensor_of
 from .errors import InvalidArgumentError
 from .lifted import Lifted
 from .ops.shape import sum_to
-from .primitive import tensor_of
 from .recorder import Record, thread
 from .tensor import Tensor, as_value
 
@@ -76,18 +76,18 @@ class Backward:
         self.reached: set[int] = set()
         self.records: list[Record] = []
         watched = []
-        for begin, ids in starts:
+        for start in starts:
+            begin, ids = start
             self.kept.append(ids)
             self._kept.update(ids)
             if begin is not None:
-                watched.append((begin, ids))
-        swept = 0
-        for begin, ids in sorted(watched):
-            if self.reached and begin > swept:
-                self._sweep(records[swept:begin])
+                watched.append(start)
+        watched.sort()
+        for number, (begin, ids) in enumerate(watched, 1):
             self.reached.update(ids)
-            swept = begin
-        self._sweep(records[swept:])
+            end = watched[number][0] if number < len(watched) else None
+            if begin != end:
+                self._sweep(records[begin:end])
 
     def _sweep(self, records: list[Record]) -> None:
         """Forward once: what is made of something reached is reached too."""
@@ -125,7 +125,7 @@ class Backward:
                 if key in kept:
                     adjoints[key] = g
                 z = lift(output)
-            contributions: list[Contribution] = []
+            contributions = []
             for position, tensor, local in record.op.pull_back(g, z, record, reached, lift):
                 shape, key = tensor._value.shape, id(tensor)
                 value = local if local.shape == shape else sum_to(local, shape=shape)
@@ -153,18 +153,22 @@ class Backward:
     def gradients(self, target: Any, output_gradients: Any = None) -> list[Tensor | None]:
         """The gradient of the target by each source; recorded if anybody listens."""
         listening = thread.active
-        lift = Lifted if listening else value_of
-        adjoints = seeded(target, output_gradients, lift)
-        for recorder in listening:
-            recorder.begins("backward")
-        self.play(adjoints, lift, [r.stepped for r in listening] if listening else ())
+        if listening:
+            adjoints = seeded(target, output_gradients, Lifted)
+            for recorder in listening:
+                recorder.begins("backward")
+            self.play(adjoints, Lifted, [recorder.stepped for recorder in listening])
+        else:
+            adjoints = seeded(target, output_gradients, value_of)
+            self.play(adjoints, value_of)
         return [_summed(adjoints, ids) for ids in self.kept]
 
 
 def seeded(target: Any, output_gradients: Any, lift: Any) -> dict[int, Any]:
     """The adjoints to start with: one for each target, or what the caller gives."""
-    if output_gradients is None and type(target) is Tensor and target._value.dtype.kind == "f":
-        return {id(target): lift(_seed(target, None))}  # what is asked for nearly always
+    if output_gradients is None and type(target) is Tensor:  # what is asked for nearly always
+        value = target._value
+        return {id(target): lift(_ones(value))} if value.dtype.kind == "f" else {}
     targets = nest.flatten(target)
     given = [None] * len(targets) if output_gradients is None else nest.flatten(output_gradients)
     if len(given) != len(targets):
@@ -184,10 +188,15 @@ def seeded(target: Any, output_gradients: Any, lift: Any) -> dict[int, Any]:
     return adjoints
 
 
+def _ones(value: Any) -> Tensor:
+    """The adjoint that a target starts with."""
+    return Tensor(np.ones(value.shape, value.dtype) if value.ndim else value.dtype.type(1))
+
+
 def _seed(tensor: Tensor, given: Any) -> Tensor:
     value = tensor._value
     if given is None:
-        return Tensor(np.ones(value.shape, value.dtype) if value.ndim else value.dtype.type(1))
+        return _ones(value)
     start = tensor_of(given)
     if type(start) is not Tensor:
         start = Tensor(as_value(start, value.dtype))

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from . import nest
+from .arguments import tensor_of
 from .lifted import Lifted
 from .lines import here, place_of, user_frame
 from .ops.elementwise import identity
 from .ops.shape import as_tensor
-from .primitive import tensor_of
 from .recorder import Record, Recorder, only, thread
 from .tensor import Tensor, constant
 

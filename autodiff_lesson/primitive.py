@@ -22,17 +22,16 @@ import functools
 import inspect
 import operator
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from .errors import InvalidArgumentError
-from .lines import here
+from .arguments import as_pair, as_tensors, by_name, check_dtypes, refusal
 from .recorder import Record, record, thread
-from .tensor import Tensor, as_value
+from .tensor import Tensor
 
 # log(0), the slope of sqrt at 0: TensorFlow is silent there, and np.errstate costs 1.4 us a call
 warnings.filterwarnings("ignore", category=RuntimeWarning, module="autodiff_lesson")
@@ -62,19 +61,16 @@ class Primitive:
     Attributes:
         name: what TensorFlow calls it.
         forward: the NumPy function; takes the inputs' values and the attributes by name.
+        compute: the same, as it is fastest to call.
         rules: one rule per input; None where no gradient flows (an index, a condition). With
             ``variadic`` a single rule that is also told the input's ``position``. Empty if the
             operation has no gradient at all.
-        pull_back: runs the rules of those inputs of a record that are in ``reached``. It gets the
-            adjoint ``g`` of the output ``z`` (tuples, if there are several), the record, and
-            ``lift``, which makes of a tensor what rules compute with; it gives, for each of the
-            inputs, (position, input, what the rule gave).
+        inputs, attributes: their names.
+        alike: which inputs must agree in dtype: those that are numbers of the same kind.
         floating: whether it refuses whole numbers and bools, of which NumPy would make float64.
     """
 
     floating = False
-    packed: Any = None
-    """Stacks lists that hold tensors; the table puts it here."""
 
     def __init__(
         self, forward: Callable, *rules: Rule | None, name: str = "", variadic: bool = False
@@ -84,17 +80,10 @@ class Primitive:
         self.compute = _OPERATORS.get(forward, getattr(forward, "__wrapped__", forward))
         self.rules = rules
         self.variadic = variadic
-        # which inputs must agree in dtype: those that are numbers of the same kind
         self.alike = tuple(i for i, rule in enumerate(rules) if rule) if not variadic else ()
-        self._alike = not rules or variadic or len(self.alike) >= 2
-        known = next((rule for rule in rules if rule), None)
-        self.inputs, self.attributes = _signature(known, forward)
+        self.inputs, self.attributes = _signature(forward, rules)
         self._keywords = frozenset(self.attributes)
-        self.pull_back = self._from_many
-        if len(rules) == 1 and not variadic:  # one input and two are nearly all there is
-            self.pull_back = self._from_one
-        elif len(rules) == 2 and not self.attributes:
-            self.pull_back = self._from_two
+        self._mixes = rules and not variadic and len(self.alike) < 2
 
     def __repr__(self) -> str:
         return f"<Primitive: {self.name}>"
@@ -102,72 +91,36 @@ class Primitive:
     def __call__(self, *inputs: Any, **attributes: Any) -> Any:
         """Run it on tensors, variables, arrays and numbers, tell who listens, return tensors."""
         if attributes and not attributes.keys() <= self._keywords:
-            inputs, attributes = self._sorted_out(inputs, attributes)
+            inputs, attributes = by_name(self, inputs, attributes)
         for x in inputs:
             if type(x) is not Tensor:
-                inputs = self._as_tensors(inputs)
+                inputs = as_tensors(self, inputs)
                 break
+        if not self._mixes:
+            check_dtypes(self, inputs)
         try:
-            if len(inputs) == 1:  # one input and two are nearly all there is, and written out
-                x = inputs[0]._value
-                if self.floating and x.dtype.kind != "f":
-                    raise TypeError("it is for floating numbers. Write tf.cast(x, tf.float32)")
-                value = self.compute(x, **attributes)
-            elif len(inputs) == 2:
-                x, y = inputs[0]._value, inputs[1]._value
-                if x.dtype is not y.dtype and self._alike:
-                    self._check_dtypes(inputs)
-                value = self.compute(x, y, **attributes)
-            else:
-                if self._alike:
-                    self._check_dtypes(inputs)
-                value = self.compute(*[x._value for x in inputs], **attributes)
+            value = self.compute(*[x._value for x in inputs], **attributes)
         except (ValueError, TypeError, IndexError) as error:
-            raise self._refused(inputs, attributes, error) from None
+            raise refusal(self, inputs, attributes, error) from None
         output = tuple(map(Tensor, value)) if type(value) is tuple else Tensor(value)
         if active := thread.active:
             record(active, self, inputs, attributes, output)
         return output
 
-    def of_two(self) -> Callable[[Any, Any], Tensor]:
-        """The same as a plain function of two inputs: what an operator runs, at half the cost."""
-        compute, ndarray = self.compute, np.ndarray
+    def pull_back(
+        self, g: Any, z: Any, played: Record, reached: set[int], lift: Callable
+    ) -> Iterable[tuple[int, Tensor, Any]]:
+        """Run the rules of those inputs of a record that are in ``reached``.
 
-        def run(x: Any, y: Any) -> Tensor:
-            if type(x) is not Tensor or type(y) is not Tensor:
-                x, y = self._pair(x, y)
-            a, b = x._value, y._value
-            # of two scalars the class tells the dtype, sooner than they make one to show
-            if (type(a) is ndarray or type(a) is not type(b)) and a.dtype is not b.dtype:
-                self._check_dtypes((x, y))
-            try:
-                output = Tensor(compute(a, b))
-            except (ValueError, TypeError) as error:
-                raise self._refused((x, y), {}, error) from None
-            if active := thread.active:
-                record(active, self, (x, y), _NO_ATTRIBUTES, output)
-            return output
+        Args:
+            g, z: the adjoint of the output, and the output (tuples, if there are several).
+            played: the record.
+            reached: the ids of the tensors that need their adjoint.
+            lift: makes of a tensor what rules compute with.
 
-        return run
-
-    def _from_one(self, g: Any, z: Any, played: Record, reached: set[int], lift: Callable) -> Any:
-        """`pull_back` of one input."""
-        (x,), (rule,) = played.inputs, self.rules
-        return ((0, x, rule(g, z, lift(x), **played.attributes)),) if rule else ()
-
-    def _from_two(self, g: Any, z: Any, played: Record, reached: set[int], lift: Callable) -> Any:
-        """`pull_back` of two inputs."""
-        (x, y), (by_x, by_y) = played.inputs, self.rules
-        a, b = lift(x), lift(y)
-        given = []
-        if by_x and id(x) in reached:
-            given.append((0, x, by_x(g, z, a, b)))
-        if by_y and id(y) in reached:
-            given.append((1, y, by_y(g, z, a, b)))
-        return given
-
-    def _from_many(self, g: Any, z: Any, played: Record, reached: set[int], lift: Callable) -> Any:
-        """`pull_back` of however many inputs."""
+        Returns:
+            For each of those inputs (position, input, what its rule gave).
+        """
         values = [*map(lift, played.inputs)]
         return [
             (position, x, rule(g, z, *values, **played.attributes))
@@ -182,102 +135,96 @@ class Primitive:
             return [functools.partial(rule, position=i) for i in range(len(record.inputs))]
         return self.rules
 
-    def _sorted_out(self, inputs: tuple, attributes: dict) -> tuple[tuple, dict]:
-        """Inputs may be given by name; every operation takes (and does not need) a ``name``."""
-        other = {"features": "x", "input": "x"} if "x" in self.inputs else {}
-        attributes = {other.get(k, k): value for k, value in attributes.items() if k != "name"}
-        named = self.inputs[len(inputs) :]
-        inputs += tuple(attributes.pop(key) for key in named if key in attributes)
-        unknown = attributes.keys() - self._keywords
-        if unknown:
-            raise TypeError(
-                f"{self.name} at {here()} got an unexpected keyword argument "
-                f"{sorted(unknown)[0]!r}. It takes {', '.join(self.inputs + self.attributes)}"
-            )
-        return inputs, attributes
 
-    def _as_tensors(self, inputs: tuple) -> Any:
-        """Whatever is not a tensor takes the dtype of the tensors beside it."""
-        found = [tensor_of(x) for x in inputs]
-        for x in found:
-            if type(x) is not Tensor:
-                break
-        else:
-            return tuple(found)
-        alike = self.alike or range(len(found))
-        dtype = None
-        for i in alike:
-            if type(found[i]) is Tensor:
-                dtype = found[i]._value.dtype
-                break
-        if dtype is None and self.variadic:  # of the parts of a list any float one decides
-            parts = [as_value(x).dtype for x in found]
-            dtype = next((part for part in parts if part.kind == "f"), None)
-        for i, x in enumerate(found):
-            if type(x) is not Tensor:
-                found[i] = Tensor(self._converted(x, dtype if i in alike else None))
-                if dtype is None and i in alike:  # no tensor at all: the first number decides
-                    dtype = found[i]._value.dtype
-        return tuple(found)
+class OfOne(Primitive):
+    """A row of one input. Nearly all rows have one or two: they do the same in fewer steps."""
 
-    def _pair(self, x: Any, y: Any) -> tuple[Tensor, Tensor]:
-        """The same for two inputs of one dtype; one beside a tensor is the commonest."""
-        x, y = tensor_of(x), tensor_of(y)
-        if type(x) is Tensor:
-            if type(y) is not Tensor:
-                y = Tensor(self._converted(y, x._value.dtype))
-        elif type(y) is Tensor:
-            x = Tensor(self._converted(x, y._value.dtype))
-        else:
-            x, y = self._as_tensors((x, y))
-        return x, y
-
-    def _converted(self, value: Any, dtype: np.dtype | None) -> Any:
+    def __call__(self, *inputs: Any, **attributes: Any) -> Any:
+        if len(inputs) != 1 or (attributes and not attributes.keys() <= self._keywords):
+            return super().__call__(*inputs, **attributes)
+        if type(inputs[0]) is not Tensor:
+            inputs = as_tensors(self, inputs)
+        x = inputs[0]._value
         try:
-            return as_value(value, dtype)
-        except InvalidArgumentError as error:
-            raise InvalidArgumentError(f"{self.name} at {here()}: {error}") from None
+            if self.floating and x.dtype.kind != "f":
+                raise TypeError("it is for floating numbers. Write tf.cast(x, tf.float32)")
+            value = self.compute(x, **attributes) if attributes else self.compute(x)
+        except (ValueError, TypeError, IndexError) as error:
+            raise refusal(self, inputs, attributes, error) from None
+        output = tuple(map(Tensor, value)) if type(value) is tuple else Tensor(value)
+        if active := thread.active:
+            record(active, self, inputs, attributes, output)
+        return output
 
-    def _check_dtypes(self, inputs: tuple[Tensor, ...]) -> None:
-        checked = [inputs[i] for i in self.alike] if self.alike else list(inputs)
-        dtypes = [x._value.dtype for x in checked]
-        for other in dtypes[1:]:
-            if other != dtypes[0]:
-                raise InvalidArgumentError(
-                    f"{self.name} at {here()}: the inputs have the dtypes "
-                    f"{' and '.join(d.name for d in dtypes)}, which do not mix. Bring one to the "
-                    f"other's: tf.cast(..., tf.{dtypes[0].name})"
-                )
-
-    def _refused(self, inputs: tuple, attributes: dict, error: Exception) -> Exception:
-        if len(inputs) != len(self.inputs) and not self.variadic:
-            takes = f"{len(self.inputs)} inputs ({', '.join(self.inputs)})"
-            return TypeError(f"{self.name} at {here()} takes {takes}, not {len(inputs)}")
-        shapes = ", ".join(f"{tuple(x.shape)} {x.dtype.name}" for x in inputs)
-        with_ = "".join(f", {key}={value!r}" for key, value in attributes.items())
-        return InvalidArgumentError(
-            f"{self.name} at {here()} cannot take inputs of shape {shapes}{with_}: {error}"
-        )
+    def pull_back(
+        self, g: Any, z: Any, played: Record, reached: set[int], lift: Callable
+    ) -> Iterable[tuple[int, Tensor, Any]]:
+        (x,) = played.inputs
+        rule: Any = self.rules[0]
+        return ((0, x, rule(g, z, lift(x), **played.attributes)),)
 
 
-_PLAIN = {Tensor, int, float, bool, np.ndarray, np.float32, np.float64}
+class OfTwo(Primitive):
+    """A row of two inputs and no attributes.
 
+    Attributes:
+        run: the row as a plain function, which is what an operator calls, at half the cost.
+    """
 
-def tensor_of(x: Any) -> Any:
-    """The tensor that ``x`` stands for, if it is one or is read like one; else ``x`` itself."""
-    if type(x) in _PLAIN:
-        return x
-    if type(x) is list or type(x) is tuple:
-        return Primitive.packed(x)
-    read = getattr(x, "_read", None)  # a Variable, or a Keras object that holds one
-    return x if read is None else read()
+    def __init__(self, forward: Callable, *rules: Rule | None, name: str = ""):
+        super().__init__(forward, *rules, name=name)
+        self.run = self._plain_function()
+
+    def __call__(self, *inputs: Any, **attributes: Any) -> Any:
+        if attributes or len(inputs) != 2:
+            return super().__call__(*inputs, **attributes)
+        return self.run(*inputs)
+
+    def _plain_function(self) -> Callable[[Any, Any], Tensor]:
+        compute, ndarray = self.compute, np.ndarray
+
+        def run(x: Any, y: Any) -> Tensor:
+            if type(x) is not Tensor or type(y) is not Tensor:
+                x, y = as_pair(self, x, y)
+            a, b = x._value, y._value
+            # of two scalars the class tells the dtype, sooner than they make one to show
+            if (type(a) is ndarray or type(a) is not type(b)) and a.dtype is not b.dtype:
+                check_dtypes(self, (x, y))
+            try:
+                output = Tensor(compute(a, b))
+            except (ValueError, TypeError) as error:
+                raise refusal(self, (x, y), {}, error) from None
+            if active := thread.active:
+                record(active, self, (x, y), _NO_ATTRIBUTES, output)
+            return output
+
+        return run
+
+    def pull_back(
+        self, g: Any, z: Any, played: Record, reached: set[int], lift: Callable
+    ) -> Iterable[tuple[int, Tensor, Any]]:
+        x, y = played.inputs
+        by_x, by_y = self.rules
+        a, b = lift(x), lift(y)
+        given = []
+        if by_x and id(x) in reached:
+            given.append((0, x, by_x(g, z, a, b)))
+        if by_y and id(y) in reached:
+            given.append((1, y, by_y(g, z, a, b)))
+        return given
 
 
 def primitive(
     forward: Callable, *rules: Rule | None, name: str = "", variadic: bool = False
 ) -> Primitive:
     """Make a row and enter it into the table, so that rules may use ``forward`` too."""
-    row = Primitive(forward, *rules, name=name, variadic=variadic)
+    inputs, attributes = _signature(forward, rules)
+    row: Primitive
+    if len(inputs) == 2 and not attributes and not variadic:
+        row = OfTwo(forward, *rules, name=name)
+    else:
+        kind = OfOne if len(inputs) == 1 and not variadic else Primitive
+        row = kind(forward, *rules, name=name, variadic=variadic)
     ROWS.setdefault(forward, row)
     return row
 
@@ -299,8 +246,11 @@ def kernel(function: Callable) -> Callable:
     return dispatch
 
 
-def _signature(rule: Rule | None, forward: Callable) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _signature(
+    forward: Callable, rules: Sequence[Rule | None]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names of the inputs and of the attributes, read off a rule or the forward function."""
+    rule = next((rule for rule in rules if rule), None)
     if rule is None and isinstance(forward, np.ufunc):
         return ("x", "y")[: forward.nin], ()
     parameters = inspect.signature(rule or forward).parameters.values()

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from . import nest
+from .arguments import tensor_of
 from .dtypes import TensorShape
-from .primitive import tensor_of
 from .recorder import record, thread
 from .tensor import Tensor
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from . import nest
+from .arguments import tensor_of
 from .backward import Backward, BackwardStep, seeded, value_of
 from .errors import warn
 from .lines import here, place_of, user_frame
 from .ops.elementwise import stop_gradient
 from .ops.shape import reshape, stack
-from .primitive import tensor_of
 from .recorder import LEFT, Exit, Record, Recorder, silence, thread
 from .tensor import Tensor
 
@@ -330,13 +330,15 @@ class GradientTape(Recorder):
 
     def _backward(self, sources: list) -> Backward:
         """The recording made ready to be played backward to these sources."""
-        starts = [self._start(source) for source in sources]
-        for source, (begin, _) in zip(sources, starts, strict=True):
-            if begin and type(source) is Tensor:
-                # watched late, it counts also before, in what was recorded for another's sake
-                starts = [(None if begin is None else 0, ids) for begin, ids in starts]
-                return Backward(self._tracked()[0], starts)
-        return Backward(self._records, starts)
+        starts, late = [], False
+        for source in sources:
+            start = self._start(source)
+            starts.append(start)
+            if start[0] and type(source) is Tensor:
+                late = True
+        if late:  # it counts also before it was watched, in what was recorded for another's sake
+            starts = [(None if begin is None else 0, ids) for begin, ids in starts]
+        return Backward(self._tracked()[0] if late else self._records, starts)
 
     def _start(self, source: Any) -> tuple[int | None, tuple[int, ...]]:
         """From which record on a source counts, and the ids under which its adjoints are kept.

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from .arguments import tensor_of
 from .dtypes import DType, TensorShape, numpy_dtype
 from .ops import hang_operators
 from .ops.shape import contiguous
-from .primitive import tensor_of
 from .recorder import LEFT, record, thread
 from .tensor import Reference, Tensor, as_value, value_text
 

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from .. import config, nest
+from ..arguments import tensor_of
 from ..errors import warn
 from ..lines import place_of
 from ..ops.elementwise import identity
 from ..ops.random import source as draws
-from ..primitive import tensor_of
 from ..recorder import thread
 from ..tensor import Tensor, constant
 from ..variable import Module, Variable

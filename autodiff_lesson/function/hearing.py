@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from ..arguments import tensor_of
 from ..custom_gradient import CustomGradient
 from ..lines import user_frame
 from ..ops.random import source as draws
-from ..primitive import tensor_of
 from ..printing import Print
 from ..recorder import Record, only, record, silence, thread
 from ..tensor import Tensor

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import tensor_of
 from ..dtypes import DType, TensorShape, as_dtype, numpy_dtype
 from ..nest import with_values
-from ..primitive import tensor_of
 from ..tensor import Tensor, as_value
 
 _PLAIN = (type(None), bool, int, str, bytes, complex, type, np.dtype, DType)

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from .. import nest
+from ..arguments import tensor_of
 from ..dtypes import as_dtype
 from ..ops.create import convert_to_tensor
 from ..ops.elementwise import cast
-from ..primitive import tensor_of
 from ..recorder import silence
 from ..tensor import Tensor
 from ..variable import Module, Variable

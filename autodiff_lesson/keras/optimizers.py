@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import tensor_of
 from ..ops.elementwise import cast, cast_kernel, clip_by_value
 from ..ops.reduce import clip_by_global_norm, clip_by_norm
-from ..primitive import tensor_of
 from ..tensor import Tensor
 from ..variable import Variable
 from . import schedules as schedules

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..errors import refused
-from ..primitive import Primitive
+from ..primitive import OfTwo, Primitive
 from ..tensor import Tensor
 from . import arithmetic, create, elementwise, linalg, nn, random, reduce, shape
 
@@ -49,10 +49,10 @@ def hang_operators(cls: Any) -> None:
     cls.__mod__, cls.__rmod__ = _both_sides(arithmetic.mod)
     cls.__pow__, cls.__rpow__ = _both_sides(arithmetic.pow)
     cls.__matmul__, cls.__rmatmul__ = _both_sides(linalg._matmul)
-    cls.__lt__ = arithmetic.less.of_two()
-    cls.__le__ = arithmetic.less_equal.of_two()
-    cls.__gt__ = arithmetic.greater.of_two()
-    cls.__ge__ = arithmetic.greater_equal.of_two()
+    cls.__lt__ = arithmetic.less.run
+    cls.__le__ = arithmetic.less_equal.run
+    cls.__gt__ = arithmetic.greater.run
+    cls.__ge__ = arithmetic.greater_equal.run
     cls.__eq__ = lambda x, y: _equal(arithmetic.equal, x, y, False)
     cls.__ne__ = lambda x, y: _equal(arithmetic.not_equal, x, y, True)
     cls.__hash__ = _unhashable
@@ -65,8 +65,8 @@ def hang_operators(cls: Any) -> None:
     cls.__iter__ = _iterate
 
 
-def _both_sides(row: Primitive) -> tuple[Callable, Callable]:
-    run = row.of_two()
+def _both_sides(row: OfTwo) -> tuple[Callable, Callable]:
+    run = row.run
     return run, lambda y, x: run(x, y)
 
 

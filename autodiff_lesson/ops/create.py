@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import tensor_of
 from ..dtypes import numpy_dtype
-from ..primitive import tensor_of
 from ..recorder import thread
 from ..tensor import Tensor, constant
 from .arithmetic import add, multiply

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import tensor_of
 from ..dtypes import as_dtype, numpy_dtype
 from ..errors import refused
 from ..lifted import Lifted
-from ..primitive import Primitive, kernel, primitive, tensor_of
+from ..primitive import Primitive, kernel, primitive
 from ..recorder import left
 from ..tensor import Tensor, constant
 from .shape import as_tensor

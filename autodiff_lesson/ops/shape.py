@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import arguments
+from ..arguments import tensor_of
 from ..dtypes import numpy_dtype
 from ..errors import refused
 from ..lines import here
-from ..primitive import Primitive, kernel, primitive, tensor_of
+from ..primitive import kernel, primitive
 from ..tensor import Tensor, constant
 
 
@@ -223,7 +225,7 @@ def packed(items: list | tuple) -> Any:
     return _stack(*found, axis=0) if any(type(t) is Tensor for t in found) else items
 
 
-Primitive.packed = staticmethod(packed)
+arguments.packed = packed
 
 
 # ---------------------------------------------------------------- the functions users call

@@ -148,6 +148,7 @@ FLOORS = {
             ["errors", "dtypes", "nest", "lines", "tracebacks"],
             ["recorder"],
             ["tensor"],
+            ["arguments"],
             ["primitive", "lifted"],
             ["ops", "math", "nn", "linalg", "random"],
             ["variable"],
