@@ -49,10 +49,10 @@ def hang_operators(cls: Any) -> None:
     cls.__mod__, cls.__rmod__ = _both_sides(arithmetic.mod)
     cls.__pow__, cls.__rpow__ = _both_sides(arithmetic.pow)
     cls.__matmul__, cls.__rmatmul__ = _both_sides(linalg._matmul)
-    cls.__lt__ = arithmetic.less.run
-    cls.__le__ = arithmetic.less_equal.run
-    cls.__gt__ = arithmetic.greater.run
-    cls.__ge__ = arithmetic.greater_equal.run
+    cls.__lt__ = _plain(arithmetic.less)
+    cls.__le__ = _plain(arithmetic.less_equal)
+    cls.__gt__ = _plain(arithmetic.greater)
+    cls.__ge__ = _plain(arithmetic.greater_equal)
     cls.__eq__ = lambda x, y: _equal(arithmetic.equal, x, y, False)
     cls.__ne__ = lambda x, y: _equal(arithmetic.not_equal, x, y, True)
     cls.__hash__ = _unhashable
@@ -65,8 +65,14 @@ def hang_operators(cls: Any) -> None:
     cls.__iter__ = _iterate
 
 
-def _both_sides(row: OfTwo) -> tuple[Callable, Callable]:
-    run = row.run
+def _plain(row: Primitive) -> Callable:
+    """The row as an operator calls it: of two inputs, without keywords."""
+    assert isinstance(row, OfTwo)
+    return row.run
+
+
+def _both_sides(row: Primitive) -> tuple[Callable, Callable]:
+    run = _plain(row)
     return run, lambda y, x: run(x, y)
 
 
