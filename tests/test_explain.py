@@ -571,7 +571,7 @@ def grad_of_one_result(x):
         (
             tf.abs,
             0.0,
-            "the second derivative by argument 0: the rule gives None, finite differences",
+            "the second derivative by argument 0: the rule gives 0, finite differences",
         ),
         (tf.sqrt, -1.0, "the function is nan at this point"),
         (tf.sqrt, 0.0, "f is not finite beside this point"),

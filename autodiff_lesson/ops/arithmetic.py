@@ -24,10 +24,10 @@ divide = primitive(np.true_divide, lambda g, z, x, y: g / y,
 
 negative = primitive(np.negative, lambda g, z, x: -g)
 
-# 0 ** 0 is 1 and its slope is 0, where the bare formulas would give nan; the logarithm of a
-# negative base does not exist, and the slope by the exponent is taken as 0 there, as in TensorFlow
+# the logarithm of a negative base does not exist: the slope by the exponent is taken as 0 there,
+# as in TensorFlow; and as there, x ** 0 at 0 has the slope 0 * 0 ** -1, which is nan
 pow = primitive(np.power,
-    lambda g, z, x, y: g * y * x ** (y - (y != 0)),
+    lambda g, z, x, y: g * y * x ** (y - 1),
     lambda g, z, x, y: g * z * np.log(np.where(x > 0, x, 1.0)))
 
 # at a tie the whole gradient goes to the first argument

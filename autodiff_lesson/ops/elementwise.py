@@ -76,7 +76,7 @@ cosh = of_floats(np.cosh, lambda g, z, x: g * np.sinh(x))
 tanh = of_floats(np.tanh, lambda g, z, x: g * (1 - z * z))
 sigmoid = of_floats(sigmoid_kernel, lambda g, z, x: g * (z * (1 - z)), name="sigmoid")
 softplus = of_floats(softplus_kernel, lambda g, z, x: g * sigmoid_kernel(x), name="softplus")
-reciprocal = of_floats(np.reciprocal, lambda g, z, x: -g * z * z)
+reciprocal = of_floats(np.reciprocal, lambda g, z, x: np.where(g == 0, 0.0, -g * z * z))
 
 # flat wherever they do not jump: no rule
 floor = of_floats(np.floor)
@@ -96,7 +96,7 @@ relu = primitive(kernel(lambda x: np.maximum(x, x.dtype.type(0))),
                  lambda g, z, x: g * (x > 0), name="relu")
 abs = primitive(np.abs, lambda g, z, x: g * np.sign(x), name="abs")
 square = primitive(np.square, lambda g, z, x: g * (2 * x))
-sign = primitive(np.sign)
+sign = primitive(np.sign, lambda g, z, x: g * 0.0)  # in TensorFlow too it is 0, and not None
 
 # the same numbers
 identity = primitive(identity_kernel, lambda g, z, x: g, name="identity")
