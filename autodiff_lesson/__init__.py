@@ -49,7 +49,8 @@ from .ops.shape import (
 )
 from .printing import print
 from .tape import GradientTape, UnconnectedGradients
-from .tensor import Tensor, constant
+from .tensor import Tensor
+from .values import constant
 from .variable import Module, Variable
 
 newaxis = None

@@ -11,7 +11,8 @@ import numpy as np
 
 from .errors import InvalidArgumentError
 from .lines import here
-from .tensor import Tensor, as_value
+from .tensor import Tensor
+from .values import as_value
 
 if TYPE_CHECKING:
     from .primitive import Primitive

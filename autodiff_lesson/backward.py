@@ -25,7 +25,8 @@ from .errors import InvalidArgumentError
 from .lifted import Lifted
 from .ops.shape import sum_to
 from .recorder import Record, thread
-from .tensor import Tensor, as_value
+from .tensor import Tensor
+from .values import as_value
 
 value_of = attrgetter("_value")
 """What rules compute with when nobody records the backward pass: the bare array."""

@@ -15,7 +15,8 @@ from .lines import here, place_of, user_frame
 from .ops.elementwise import identity
 from .ops.shape import as_tensor
 from .recorder import Record, Recorder, only, thread
-from .tensor import Tensor, constant
+from .tensor import Tensor
+from .values import constant
 
 
 class CustomGradient:

@@ -13,9 +13,9 @@ from . import nest
 from .arguments import tensor_of
 from .backward import Backward, BackwardStep, seeded, value_of
 from .errors import warn
+from .jacobian import in_batches, of_elements, of_examples, one_tensor
 from .lines import here, place_of, user_frame
 from .ops.elementwise import stop_gradient
-from .ops.shape import reshape, stack
 from .recorder import LEFT, Exit, Record, Recorder, silence, thread
 from .tensor import Tensor
 
@@ -167,11 +167,11 @@ class GradientTape(Recorder):
             Tensors in the structure of ``sources``, each of its source's shape and dtype.
             None where the target does not depend on the source by recorded, differentiable steps.
         """
-        unconnected = _unconnected(unconnected_gradients)
+        zeros = _wants_zeros(unconnected_gradients)
         self._use()
         flat = [sources] if type(sources) is Tensor else nest.flatten(sources)
         found = self._backward(flat).gradients(target, output_gradients)
-        if unconnected is UnconnectedGradients.ZERO:
+        if zeros:
             found = [
                 Tensor(np.zeros(s.shape, s.dtype.dtype)) if g is None else g
                 for g, s in zip(found, flat, strict=True)
@@ -191,18 +191,10 @@ class GradientTape(Recorder):
         Returns:
             Tensors of shape ``target.shape + source.shape`` in the structure of ``sources``.
         """
-        unconnected = _unconnected(unconnected_gradients)
+        zeros = _wants_zeros(unconnected_gradients)
         self._use()
-        target = _one_tensor(target)
-        flat = nest.flatten(sources)
-        shape = tuple(target.shape)
-        seeds = np.eye(target._value.size, dtype=target._value.dtype).reshape(-1, *shape)
-        backward = self._backward(flat)
-        rows = [backward.gradients(target, Tensor(seed)) for seed in seeds]
-        found = [
-            _stacked([row[i] for row in rows], 0, shape + tuple(s.shape), unconnected, target)
-            for i, s in enumerate(flat)
-        ]
+        target, flat = one_tensor(target), nest.flatten(sources)
+        found = of_elements(self._backward(flat), target, flat, zeros)
         return nest.pack_sequence_as(sources, found)
 
     def batch_jacobian(
@@ -222,22 +214,10 @@ class GradientTape(Recorder):
         Returns:
             A tensor of shape ``(batch,) + target.shape[1:] + source.shape[1:]``.
         """
-        unconnected = _unconnected(unconnected_gradients)
-        target, source_tensor = _one_tensor(target), _one_tensor(source)
-        if not target.ndim or not source_tensor.ndim or len(target) != len(source_tensor):
-            raise ValueError(
-                "Need first dimension of target shape "
-                f"({target.shape}) and source shape ({source_tensor.shape}) to match."
-            )
+        zeros = _wants_zeros(unconnected_gradients)
+        target, tensor = in_batches(target, source)
         self._use()
-        batch, *rest = target.shape
-        size = int(np.prod(rest, dtype=int))
-        seeds = np.eye(size, dtype=target._value.dtype).reshape(size, 1, *rest)
-        seeds = np.broadcast_to(seeds, (size, batch, *rest))
-        backward = self._backward([source])
-        rows = [backward.gradients(target, Tensor(seed))[0] for seed in seeds]
-        shape = (batch, *rest, *source_tensor.shape[1:])
-        return _stacked(rows, 1, shape, unconnected, target)
+        return of_examples(self._backward([source]), target, tensor, zeros)
 
     @contextmanager
     def stop_recording(self) -> Iterator[None]:
@@ -403,32 +383,12 @@ class _Pause(Recorder):
         return self.tape.ended
 
 
-def _stacked(
-    rows: list, axis: int, shape: tuple, unconnected: UnconnectedGradients, target: Tensor
-) -> Tensor | None:
-    if not rows or rows[0] is None:
-        if unconnected is UnconnectedGradients.NONE and not (not rows and 0 in shape):
-            return None
-        return Tensor(np.zeros(shape, target._value.dtype))
-    return reshape(stack(rows, axis=axis), shape)
-
-
-def _one_tensor(given: Any) -> Any:
-    found = None if isinstance(given, (list, tuple)) else tensor_of(given)
-    if type(found) is not Tensor:
-        raise TypeError(
-            f"a Jacobian is made of one tensor, not of {given!r:.100} of type "
-            f"{type(given).__name__!r}: join several with tf.stack or tf.concat inside the `with`"
-        )
-    return found
-
-
-def _unconnected(given: Any) -> UnconnectedGradients:
-    if type(given) is UnconnectedGradients:
-        return given
-    try:
-        return UnconnectedGradients(getattr(given, "value", given))
-    except ValueError:
-        raise ValueError(
-            f"Unknown value for unconnected_gradients: {given!r}. Write 'none' or 'zero'"
-        ) from None
+def _wants_zeros(unconnected: Any) -> bool:
+    if type(unconnected) is not UnconnectedGradients:
+        try:
+            unconnected = UnconnectedGradients(getattr(unconnected, "value", unconnected))
+        except ValueError:
+            raise ValueError(
+                f"Unknown value for unconnected_gradients: {unconnected!r}. Write 'none' or 'zero'"
+            ) from None
+    return unconnected is UnconnectedGradients.ZERO

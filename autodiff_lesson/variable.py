@@ -13,7 +13,8 @@ from .dtypes import DType, TensorShape, numpy_dtype
 from .ops import hang_operators
 from .ops.shape import contiguous
 from .recorder import LEFT, record, thread
-from .tensor import Reference, Tensor, as_value, value_text
+from .tensor import Reference, Tensor, value_text
+from .values import as_value
 
 
 class Variable:

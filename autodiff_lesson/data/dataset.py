@@ -10,7 +10,8 @@ import numpy as np
 
 from .. import nest
 from ..ops.random import source
-from ..tensor import Tensor, as_value
+from ..tensor import Tensor
+from ..values import as_value
 
 
 class Dataset:

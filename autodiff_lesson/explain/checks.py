@@ -12,7 +12,8 @@ from ..custom_gradient import CustomGradient
 from ..errors import InvalidArgumentError
 from ..recorder import Record, silence
 from ..tape import GradientTape
-from ..tensor import Tensor, as_value
+from ..tensor import Tensor
+from ..values import as_value
 from .formula import grad_line
 from .naming import in_line
 from .reasons import EXITS, onward

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..recorder import silence
-from ..tensor import Tensor, constant
+from ..tensor import Tensor
+from ..values import constant
 from .sentence import Sentence
 
 NOT_YET = "Not answered yet: put your answer in place of the `...` and run the cell again."

@@ -14,7 +14,8 @@ from ..errors import OpError
 from ..lines import place_of, user_frame
 from ..primitive import ROWS, Primitive
 from ..recorder import Record, Recorder, silence, thread
-from ..tensor import Tensor, constant
+from ..tensor import Tensor
+from ..values import constant
 from .naming import is_number
 from .naming import names as names_of
 from .symbols import Symbol

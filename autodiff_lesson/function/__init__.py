@@ -21,7 +21,8 @@ from ..lines import place_of
 from ..ops.elementwise import identity
 from ..ops.random import source as draws
 from ..recorder import thread
-from ..tensor import Tensor, constant
+from ..tensor import Tensor
+from ..values import constant
 from ..variable import Module, Variable
 from .hearing import announced
 from .playing import Player

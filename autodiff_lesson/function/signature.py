@@ -13,7 +13,8 @@ import numpy as np
 from ..arguments import tensor_of
 from ..dtypes import DType, TensorShape, as_dtype, numpy_dtype
 from ..nest import with_values
-from ..tensor import Tensor, as_value
+from ..tensor import Tensor
+from ..values import as_value
 
 _PLAIN = (type(None), bool, int, str, bytes, complex, type, np.dtype, DType)
 

@@ -16,7 +16,8 @@ import numpy.random  # now: NumPy itself would load it at the first draw, for 18
 from ..dtypes import numpy_dtype
 from ..ops.random import source
 from ..ops.shape import whole
-from ..tensor import Tensor, constant
+from ..tensor import Tensor
+from ..values import constant
 from .names import resolve, with_snake_case
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from ..arguments import tensor_of
 from ..dtypes import numpy_dtype
 from ..recorder import thread
-from ..tensor import Tensor, constant
+from ..tensor import Tensor
+from ..values import constant
 from .arithmetic import add, multiply
 from .elementwise import cast
 from .shape import broadcast_to, lengths

@@ -17,7 +17,8 @@ from ..errors import refused
 from ..lifted import Lifted
 from ..primitive import Primitive, kernel, primitive
 from ..recorder import left
-from ..tensor import Tensor, constant
+from ..tensor import Tensor
+from ..values import constant
 from .shape import as_tensor
 
 

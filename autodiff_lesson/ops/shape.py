@@ -18,7 +18,8 @@ from ..dtypes import numpy_dtype
 from ..errors import refused
 from ..lines import here
 from ..primitive import kernel, primitive
-from ..tensor import Tensor, constant
+from ..tensor import Tensor
+from ..values import constant
 
 
 # ---------------------------------------------------------------- kernels NumPy does not have

@@ -14,7 +14,7 @@ from ..keras import optimizers as rules
 from ..ops.shape import unstack
 from ..recorder import silence
 from ..tape import GradientTape
-from ..tensor import constant
+from ..values import constant
 from ..variable import Variable
 from .hosting import Explorer, rounded
 from .hosting import live as with_kernel

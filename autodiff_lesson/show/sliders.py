@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..tape import GradientTape
-from ..tensor import Tensor, constant
+from ..tensor import Tensor
+from ..values import constant
 from .hosting import function_name, scalar, show_both
 from .stepper import BackwardPass, backward
 

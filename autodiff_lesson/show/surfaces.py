@@ -17,7 +17,7 @@ import numpy as np
 from ..ops.shape import unstack
 from ..recorder import silence
 from ..tape import GradientTape
-from ..tensor import constant
+from ..values import constant
 from ..variable import Variable
 
 Range = tuple[float, float]

@@ -10,7 +10,8 @@ import numpy as np
 from ..errors import InvalidArgumentError
 from ..recorder import silence
 from ..tape import GradientTape
-from ..tensor import Tensor, constant
+from ..tensor import Tensor
+from ..values import constant
 from .hosting import Explorer, function_name, rounded, scalar
 from .hosting import live as with_kernel
 from .stills import still

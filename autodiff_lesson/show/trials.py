@@ -16,7 +16,8 @@ from ..custom_gradient import custom_gradient
 from ..errors import InvalidArgumentError
 from ..recorder import silence
 from ..tape import GradientTape
-from ..tensor import Tensor, constant
+from ..tensor import Tensor
+from ..values import constant
 from .hosting import Explorer, function_name, live, scalar
 from .stills import still
 
