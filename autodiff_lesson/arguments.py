@@ -53,7 +53,10 @@ def as_tensors(row: Primitive, inputs: tuple) -> tuple[Tensor, ...]:
 
 def as_pair(row: Primitive, x: Any, y: Any) -> tuple[Tensor, ...]:
     """The same for two inputs of one dtype; one beside a tensor is the commonest."""
-    x, y = tensor_of(x), tensor_of(y)
+    if type(x) is not Tensor:
+        x = tensor_of(x)
+    if type(y) is not Tensor:
+        y = tensor_of(y)
     if type(x) is Tensor:
         if type(y) is not Tensor:
             y = Tensor(_converted(row, y, x._value.dtype))

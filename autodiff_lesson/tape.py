@@ -98,7 +98,7 @@ class GradientTape(Recorder):
         if reads is None:
             if not (self._watches_variables and variable.trainable):
                 return
-            self._watched[id(variable)] = (variable, len(self._records))
+            self._watched[id(variable)] = (variable, 0)  # no record before can hold its value
             reads = self._reads[id(variable)] = {}
         reads[id(tensor)] = tensor
 
