@@ -16,8 +16,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def pytest_collection_modifyitems(items):
+    here = Path(__file__).parent  # pytest hands over the items of all folders
     for item in items:
-        item.add_marker(pytest.mark.browser)
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
 
 
 @pytest.fixture(scope="session")
