@@ -397,8 +397,9 @@ def test_names_at_the_ends_do_not_cover_each_other():
 
 
 def test_names_stand_in_the_order_of_the_ends():
+    """Also below 0, where no axes reach before Matplotlib has looked for their limits."""
     walks = {"SGD": optimizers.SGD(0.02), "Adagrad": optimizers.Adagrad(0.3)}
-    _, losses = show.trajectories(surfaces.saddle, walks, steps=80)  # below 0, where no limit is yet
+    _, losses = show.trajectories(surfaces.saddle, walks, steps=80)
     height = {text.get_text(): text.xyann[1] for text in losses.texts}
     assert height["Adagrad"] < height["SGD"]
 

@@ -18,7 +18,7 @@ from matplotlib.patches import FancyBboxPatch
 INK, DIM, LINE = "#1f2430", "#59616e", "#d7dbe3"
 PAPER = "#f7f8fa"
 SMALL, NORMAL = 12.0, 13.0  # points
-WIDTH = 7.2  # inches, of 100 pixels: in a window 800 wide there is room for 600, and 14 for a letter
+WIDTH = 7.2  # inches, of 100 pixels; a window 800 wide has room for 600, and 14 for a letter
 
 
 class Drawn(Axes):

@@ -589,7 +589,8 @@ def test_a_page_that_comes_after_its_widget_gives_way(show_page):
     state = json.dumps({"data": Picture(*xx()).data, "key": "k", "step": 2}).replace("<", "\\u003c")
     script = f"""{module()}
 const state = {state};
-const model = {{ get: name => state[name], set() {{}}, on() {{}}, off() {{}}, save_changes() {{}} }};
+const get = name => state[name];
+const model = {{ get, set() {{}}, on() {{}}, off() {{}}, save_changes() {{}} }};
 window.leave = render({{ model, el: document.getElementById("live") }});
 const page = '<p data-autodiff="k">still here</p>';
 document.body.insertAdjacentHTML("beforeend", page);"""
