@@ -458,7 +458,7 @@ FITS = """
 """
 
 
-@pytest.mark.parametrize("width", [1280, 800])
+@pytest.mark.parametrize("width", [1280, 800, 620])
 @pytest.mark.parametrize("example", [xx, custom, mlp, line, chain])
 def test_no_text_is_small_or_clipped(show_page, example, width):
     stepper = show_page(html(example()), width=width)
