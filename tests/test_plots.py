@@ -396,6 +396,14 @@ def test_names_at_the_ends_do_not_cover_each_other():
     assert boxes[-1].y1 <= ax.figure.bbox.y1 and boxes[0].x1 <= ax.figure.bbox.x1
 
 
+def test_names_stand_in_the_order_of_the_ends():
+    """Also below 0, where no axes reach before Matplotlib has looked for their limits."""
+    walks = {"SGD": optimizers.SGD(0.02), "Adagrad": optimizers.Adagrad(0.3)}
+    _, losses = show.trajectories(surfaces.saddle, walks, steps=80)
+    height = {text.get_text(): text.xyann[1] for text in losses.texts}
+    assert height["Adagrad"] < height["SGD"]
+
+
 def test_the_name_of_a_line_below_the_picture_points_to_its_edge():
     sizes = {"Adadelta": optimizers.Adadelta(1.0, epsilon=1e-3)}
     _, losses = show.trajectories(surfaces.plateau, sizes, steps=200)

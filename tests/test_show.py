@@ -257,6 +257,28 @@ def test_no_edge_runs_through_a_box(seed):
                     assert not inside, "an edge runs through a box"
 
 
+def ends(picture, op):
+    """From where to where, across, the edges of an op go, in the order of its inputs."""
+    paths = [path for k, _, path in picture.views[0]["edges"] if k == op]
+    return [(float(path[1:].split()[0]), [*along(path)][-1][0]) for path in paths]
+
+
+def test_edges_to_a_product_do_not_cross():
+    x = tf.constant(1.5)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        u = x * x
+        y = x * tf.sin(u)
+        z = y / u
+    picture = Picture(tape, z, x)
+    (a, to_a), (b, to_b) = ends(picture, 0)
+    (c, to_c), (_, of_sine) = ends(picture, 2)
+    assert a < b and to_a < to_b
+    assert (c > b) == (to_c > of_sine) == (c > a), "it passes on one side all the way"
+    (_, first), (_, second) = ends(picture, 3)
+    assert first < second, "a quotient says which comes first"
+
+
 def loop(turns):
     x, c = tf.constant(0.5), tf.constant(0.9)
     with tf.GradientTape() as tape:

@@ -8,9 +8,6 @@ const ROW = 27; // height of a row of the tape
 const SHORT = 60; // records: the rows of a tape with no more are as high as their text
 const LANES = ["M8 13.5m-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0", "M8 7.5l6 6-6 6-6-6z", "M3.500 9h9v9h-9z", "M8 8l6 11H2z"];
 
-// Code that is too long for its line goes on behind a bracket.
-const breakable = (text) => text.split(/(?<=\()/u).flatMap((part, i) => (i ? [make("wbr"), part] : [part]));
-
 class Stepper extends Words {
   constructor(model, root) {
     super();
@@ -106,11 +103,9 @@ class Stepper extends Words {
       }
       block.t.forEach((text, i) => {
         const key = `${b},${i}`;
-        const indent = text.length - text.trimStart().length;
-        const line = make("div", {
-          class: this.onLine.has(key) ? "line live" : "line", style: `--in:${indent}ch`,
-          onclick: () => this.toLine(key),
-        }, ...breakable(text.trim() || " "));
+        const line = codeLine(text, {
+          class: this.onLine.has(key) ? "line live" : "line", onclick: () => this.toLine(key),
+        });
         this.line.set(key, line);
         this.lines.append(line);
       });

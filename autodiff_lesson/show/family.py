@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
 from .palette import LOOKS
-from .paper import DIM, INK, NORMAL, PAPER, SMALL, new_axes
+from .paper import DIM, INK, NORMAL, PAPER, new_axes
 
 # name: (across, down, year, idea); the papers are named in keras.optimizers
 FAMILY = {
@@ -28,6 +28,7 @@ LINES = (
     "Adagrad>Adadelta Momentum>Adam RMSprop>Adam NAG>Nadam Adam>Nadam Adam>AdamW"
 )
 WIDTH, HEIGHT = 0.96, 0.76
+LETTERS = 11.0  # points: three boxes stand side by side
 
 
 def optimizer_family(ax: Axes | None = None) -> Axes:
@@ -70,9 +71,9 @@ def _draw_member(ax: Axes, name: str, x: float, y: float, year: int, idea: str) 
     box = FancyBboxPatch(corner, WIDTH, HEIGHT, style, fc=PAPER, ec=colour, lw=2.2, zorder=2)
     ax.add_patch(box)
     centre: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 3}
-    ax.text(x, y - 0.22, name, fontsize=SMALL + 0.5, color=INK, weight="bold", **centre)
-    ax.text(x, y - 0.03, str(year), fontsize=SMALL, color=DIM, **centre)
-    ax.text(x, y + 0.2, idea, fontsize=SMALL, color=INK, linespacing=1.1, **centre)
+    ax.text(x, y - 0.22, name, fontsize=LETTERS, color=INK, weight="bold", **centre)
+    ax.text(x, y - 0.03, str(year), fontsize=LETTERS, color=DIM, **centre)
+    ax.text(x, y + 0.2, idea, fontsize=LETTERS, color=INK, linespacing=1.1, **centre)
 
 
 def _say(ax: Axes, x: float, y: float, text: str, colour: str) -> None:

@@ -26,11 +26,12 @@ function isDark() {
 }
 
 // A page that needs no kernel stands in for a widget until that is there; when it is gone again, for
-// instance because the kernel was restarted, the page comes back.
+// instance because the kernel was restarted, the page comes back. It is a rule of CSS that hides it, since
+// JupyterLab may put the page into the document after the widget.
 function takeOver(key) {
-  const stands = document.querySelectorAll(`[data-autodiff="${key}"]`);
-  for (const el of stands) el.style.display = "none";
-  return () => { for (const el of stands) el.style.display = ""; };
+  const rule = make("style", {}, `[data-autodiff="${key}"] { display: none; }`);
+  document.head.append(rule);
+  return () => rule.remove();
 }
 
 // In a notebook without a kernel JupyterLab says for ever that it is loading the widget.

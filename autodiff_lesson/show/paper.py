@@ -17,8 +17,8 @@ from matplotlib.patches import FancyBboxPatch
 
 INK, DIM, LINE = "#1f2430", "#59616e", "#d7dbe3"
 PAPER = "#f7f8fa"
-SMALL, NORMAL = 11.0, 12.0  # points
-WIDTH = 8.0  # inches; 800 pixels, so that a narrow notebook need not make the text smaller
+SMALL, NORMAL = 12.0, 13.0  # points
+WIDTH = 7.2  # inches, of 100 pixels; a window 800 wide has room for 600, and 14 for a letter
 
 
 class Drawn(Axes):
@@ -92,6 +92,7 @@ def name_ends(ax: Axes, ends: Sequence[tuple[str, Any, str]]) -> None:
 
     To be called when the limits of the axes are known.
     """
+    bottom, top = sorted(ax.get_ylim())  # before all else: Matplotlib finds limits when asked
     to_axes = ax.transData + ax.transAxes.inverted()
     level = np.nan_to_num([to_axes.transform(end)[1] for _, end, _ in ends], nan=1.0).clip(0, 1)
     order = np.argsort(level, kind="stable")
@@ -104,7 +105,6 @@ def name_ends(ax: Axes, ends: Sequence[tuple[str, Any, str]]) -> None:
     at[-1] = min(at[-1], 1.0)
     for i in reversed(range(len(at) - 1)):
         at[i] = min(at[i], at[i + 1] - half[i] - half[i + 1])
-    bottom, top = sorted(ax.get_ylim())
     for (name, (x, y), colour), height in zip(ends, at[np.argsort(order)]):
         end = x, np.clip(y, bottom, top)  # a line may end below the picture
         leader = {"arrowstyle": "-", "color": colour, "lw": 1.2, "alpha": 0.7, "relpos": (0, 0.5)}

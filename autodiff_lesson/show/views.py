@@ -21,6 +21,7 @@ from .numbers import fitted
 IN_PLACE = 40  # boxes: a part opens among the others if no more than so many are seen then
 WIDELY = 3  # groups; what more than so many use is drawn without its edges to them
 SIGN = 32  # what the sign of the operation takes above its box
+SYMMETRIC = {"add", "multiply", "maximum", "minimum"}  # ops to which the order is all the same
 Item = tuple[str, int]
 
 
@@ -157,8 +158,9 @@ class _Maker:
             corner = round(x - w / 2), round(y + tall / 2 - h)
             boxes.append([kind, i, *corner, round(w), round(h), *call])
         drawn = []
-        for (a, b, op, position), pair in zip(edges, pairs, strict=True):
-            path = self._path(boxes, signs, pair, op, position, layout)
+        ports = self._ports(boxes, edges, pairs, layout)
+        for (a, b, op, position), pair, port in zip(edges, pairs, ports, strict=True):
+            path = self._path(boxes, signs, pair, port, layout)
             drawn.append([op, position, path] if op >= 0 else [-1, items[a], path, items[b]])
         return {"w": round(layout.width), "h": round(layout.height), "items": boxes,
                 "edges": drawn, "a": piece.start, "b": piece.end}  # fmt: skip
@@ -183,22 +185,53 @@ class _Maker:
             w = max(w, sign_width(self.ops[node["b"]]["g"]))
         return w, h
 
+    def _ports(
+        self, boxes: list, edges: list[tuple], pairs: list[tuple], layout: Layout
+    ) -> list[tuple[float, float]]:
+        """How far from the middle each edge leaves its box, and arrives at its sign.
+
+        Inputs arrive in their order, where that matters; else so that edges do not cross.
+        """
+        inward = [self._inward(op, position) for _, _, op, position in edges]
+        leaving: dict[int, list[int]] = {}
+        arriving: dict[int, list[int]] = {}
+        for e, (_, _, op, position) in enumerate(edges):
+            leaving.setdefault(pairs[e][0], []).append(e)
+            if op >= 0 and position >= 0 and self.ops[op]["n"] in SYMMETRIC:
+                arriving.setdefault(op, []).append(e)
+        for some in arriving.values():
+            places = sorted(inward[e] for e in some)
+            some.sort(key=lambda e: _stops(pairs[e], layout)[-2][0])
+            for e, place in zip(some, places, strict=True):
+                inward[e] = place
+        out = [0.0] * len(edges)
+        for a, some in leaving.items():
+            if len({(pairs[e], edges[e][2]) for e in some}) == len(some):
+                continue  # from one point, unless one op takes this twice
+            some.sort(key=lambda e: (_stops(pairs[e], layout)[1][0], inward[e]))
+            apart = min(26, boxes[a][4] * 2 / 3 / (len(some) - 1))
+            for rank, e in enumerate(some):
+                out[e] = (rank - (len(some) - 1) / 2) * apart
+        return list(zip(out, inward, strict=True))
+
+    def _inward(self, op: int, position: int) -> float:
+        """Where the sign of an op has an input, from its middle."""
+        if op < 0 or position < 0:
+            return 0.0
+        inputs = self.ops[op]["i"]
+        before, shown = (
+            sum(not self.nodes[i].get("h") for i in some) for some in (inputs[:position], inputs)
+        )
+        half = sign_width(self.ops[op]["g"]) / 2 - 4
+        return max(-half, min(half, (before - (shown - 1) / 2) * 18))
+
     def _path(
-        self, boxes: list, signs: list, pair: tuple, op: int, position: int, layout: Layout
+        self, boxes: list, signs: list, pair: tuple, port: tuple[float, float], layout: Layout
     ) -> str:
         """A curve from the lower edge of one box to the sign above the other."""
         _, _, xa, ya, wa, ha = boxes[pair[0]][:6]
         _, _, xb, yb, wb, _ = boxes[pair[1]][:6]
-        out = inward = 0.0
-        if op >= 0 and position >= 0:
-            shown = [i for i in self.ops[op]["i"] if not self.nodes[i].get("h")]
-            before = [i for i in self.ops[op]["i"][:position] if not self.nodes[i].get("h")]
-            aside = len(before) - (len(shown) - 1) / 2
-            half = sign_width(self.ops[op]["g"]) / 2 - 4
-            inward = max(-half, min(half, aside * 18))
-            if shown.count(self.ops[op]["i"][position]) > 1:
-                out = max(-wa / 3, min(wa / 3, aside * 26))
-        begin, end = xa + wa / 2 + out, xb + wb / 2 + inward
+        begin, end = xa + wa / 2 + port[0], xb + wb / 2 + port[1]
         (a, b), bends = pair, layout.bends.get(pair, [])
         points = [
             (begin, ya + ha),
@@ -208,6 +241,12 @@ class _Maker:
             (end, yb - SIGN + 5 if signs[b] else yb),
         ]
         return curve(points)
+
+
+def _stops(pair: tuple, layout: Layout) -> list[tuple[float, float]]:
+    """The points by which an edge goes, from the middle of a box to that of another."""
+    a, b = pair
+    return [layout.centres[a], *layout.bends.get(pair, []), layout.centres[b]]
 
 
 def curve(points: list[tuple[float, float]]) -> str:

@@ -16,6 +16,13 @@ function grid([, columns, numbers, shades, shape]) {
     make("span", { class: "grid-of", style: `--n:${columns}` }, cells), make("small", {}, shape));
 }
 
+// A line of code; if it is too long it goes on behind a bracket, a little further in.
+function codeLine(text, attributes = {}) {
+  const indent = text.length - text.trimStart().length;
+  const parts = (text.trim() || " ").split(/(?<=\()/u).flatMap((part, i) => (i ? [make("wbr"), part] : [part]));
+  return make("div", { class: "line", style: `--in:${indent}ch`, ...attributes }, ...parts);
+}
+
 // Whoever extends this has the elements `now` and `ledger`, and moves by `go` and `jump`.
 class Words extends Graph {
   // A value is a text, or the number of a heat map.
@@ -91,7 +98,7 @@ class Words extends Graph {
 
   source(op) {
     return make("div", { class: "own" }, make("h4", {}, `The rule of ${op.n} itself, line ${op.s.l}`),
-      make("pre", {}, op.s.t.join("\n")));
+      make("pre", {}, op.s.t.map((text) => codeLine(text))));
   }
 
   // What has been added to an adjoint; for a node that was opened, as rules with their numbers.

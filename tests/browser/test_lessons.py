@@ -53,6 +53,12 @@ TOO_WIDE = """() => {
   return wrong;
 }"""
 
+# Pages that stand in for a widget, and are seen beside it.
+TWICE = """() => [...window.jupyterapp.shell.currentWidget.node.querySelectorAll('[data-autodiff]')]
+  .filter(page => page.offsetHeight &&
+    page.closest('.jp-OutputArea-child').nextElementSibling?.querySelector('.jupyter-widgets')
+  ).length"""
+
 
 @pytest.fixture(scope="module")
 def desk(lab, browser):
@@ -130,6 +136,7 @@ def test_a_lesson_in_jupyterlab(lesson, desk):
             else:
                 move(page, box)
         assert steppers >= shown
+        assert page.evaluate(TWICE) == 0
     assert [c for c in complaints if not any(own in c for own in OF_JUPYTERLAB)] == []
 
 

@@ -1,5 +1,6 @@
 """The stepper in a real browser: that it draws, steps, and shows the right numbers."""
 
+import json
 import re
 import unicodedata
 
@@ -8,6 +9,8 @@ import pytest
 
 import autodiff_lesson as tf
 from autodiff_lesson import show
+from autodiff_lesson.show.picture import Picture
+from autodiff_lesson.show.stepper import module
 
 MINUS = "−"
 
@@ -455,7 +458,7 @@ FITS = """
 """
 
 
-@pytest.mark.parametrize("width", [1280, 800])
+@pytest.mark.parametrize("width", [1280, 800, 620])
 @pytest.mark.parametrize("example", [xx, custom, mlp, line, chain])
 def test_no_text_is_small_or_clipped(show_page, example, width):
     stepper = show_page(html(example()), width=width)
@@ -579,6 +582,25 @@ def test_two_steppers_in_one_page_do_not_disturb_each_other(show_page):
     stepper.page.keyboard.press("End")
     assert stepper.step == 2
     assert second.locator(".count").inner_text() == "step 5 of 5"
+
+
+def test_a_page_that_comes_after_its_widget_gives_way(show_page):
+    """JupyterLab may put the two into the document in either order."""
+    state = json.dumps({"data": Picture(*xx()).data, "key": "k", "step": 2}).replace("<", "\\u003c")
+    script = f"""{module()}
+const state = {state};
+const get = name => state[name];
+const model = {{ get, set() {{}}, on() {{}}, off() {{}}, save_changes() {{}} }};
+window.leave = render({{ model, el: document.getElementById("live") }});
+const page = '<p data-autodiff="k">still here</p>';
+document.body.insertAdjacentHTML("beforeend", page);"""
+    stepper = show_page(f'<div id="live"></div><script type="module">{script}</script>')
+    page = stepper.page.get_by_text("still here")
+    page.wait_for(state="attached")
+    assert stepper.step == 2
+    assert not page.is_visible()
+    stepper.page.evaluate("window.leave()")
+    assert page.is_visible()
 
 
 # ---- where no script runs
