@@ -95,10 +95,11 @@ def check_dtypes(row: Primitive, inputs: tuple[Tensor, ...]) -> None:
     dtypes = [x._value.dtype for x in checked]
     for other in dtypes[1:]:
         if other != dtypes[0]:
+            wanted = next((d for d in dtypes if d.kind == "f"), dtypes[0])
             raise InvalidArgumentError(
                 f"{row.name} at {here()}: the inputs have the dtypes "
                 f"{' and '.join(d.name for d in dtypes)}, which do not mix. Bring one to the "
-                f"other's: tf.cast(..., tf.{dtypes[0].name})"
+                f"other's: tf.cast(..., tf.{wanted.name})"
             )
 
 

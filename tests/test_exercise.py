@@ -20,6 +20,7 @@ def square(x):
         ([2.0, 4.0, 6.0], r"shape is (3,) where (2,)"),
         ([2.0, np.nan], "nan or inf"),
         ([-2.0, -4.0], "sign is wrong"),
+        ([2.004, 3.996], "with all its digits"),
         ([2.0, 5.0], "1 of 2 numbers"),
         ([1.0, 2.0], "too small by a factor of 2"),
         ([6.0, 12.0], "too large by a factor of 3"),

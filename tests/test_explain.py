@@ -588,6 +588,14 @@ def test_check_says_why_it_is_wrong(f, at, says):
     assert not report and says in report
 
 
+def test_check_finds_a_rule_made_of_the_numbers_of_one_point():
+    @tf.custom_gradient
+    def cube(x):
+        return x**3, lambda upstream: upstream * 12.0  # which is 3 * 2 ** 2
+
+    assert "a little beside this point" in explain.check_gradients(cube, 2.0)
+
+
 @pytest.mark.parametrize(
     "f, at", [(lambda x: 1.0 / x, 1e-4), (tf.math.log, 1e-3), (tf.exp, 30.0), (tf.square, 1e4)]
 )

@@ -106,7 +106,7 @@ class _Check:
         problems = [problem for record in customs for problem in self._promises(record)]
         checked += ["count, shapes and linearity of grad"] if customs else []
         if not problems:
-            problems = self._compared(self.f, "the gradient")
+            problems = self._compared(self.f, "the gradient") or self._beside()
             checked.append("first order")
         if not problems and order > 1:
             problems = self._compared(self._gradient, "the second derivative")
@@ -142,6 +142,24 @@ class _Check:
                     problems.append(f"{what} by argument {i}: {along}the rule gives {gives}{wrong}")
                     break
         return problems + _lost(tape, sources) if problems else []
+
+    def _beside(self) -> list[str]:
+        """What is wrong a little further on, where a rule made of the numbers of one point fails.
+
+        On one side of a point f may have a kink, or end; wrong is what is wrong on both.
+        """
+        moved = [self._draw(x.shape) * 0.05 * (1 + np.abs(x._value)) for x in self.args]
+        for sign in (1, -1):
+            args = [
+                self._tensor(x._value + sign * step) if i in self.varied else x
+                for i, (x, step) in enumerate(zip(self.args, moved, strict=True))
+            ]
+            problems = _Check(self.f, tuple(args), self.dtype)._compared(
+                self.f, "a little beside this point the gradient"
+            )
+            if not problems:
+                break
+        return problems
 
     def _against(self, value: Callable, here: float, i: int, direction: Any, found: float) -> str:
         """How a slope differs from finite differences, in words; '' if it agrees."""

@@ -65,6 +65,8 @@ def _difference(answer: Any, right: np.ndarray) -> str:
     close = np.isclose(given, right, rtol=2e-5, atol=1e-6)
     if close.all():
         return ""
+    if np.allclose(given, right, rtol=5e-3, atol=1e-6):
+        return "close, but rounded or a little off: give it with all its digits"
     if np.allclose(given, -right, rtol=2e-5, atol=1e-6):
         return "the sign is wrong"
     if given.size > 1 and close.any():
