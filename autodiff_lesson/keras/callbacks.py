@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from .. import nest
+from .warn import warn
 
 
 class Callback:
@@ -84,8 +86,7 @@ class CallbackList:
     """Several callbacks as one: each visit goes to all."""
 
     def __init__(self, callbacks: Any, model: Any, *own: Callback, **params: Any):
-        given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
-        self._callbacks = [*(c for c in given if c is not None), *own]
+        self._callbacks = [c for c in (*nest.flatten(callbacks), *own) if c is not None]
         for callback in self._callbacks:
             if isinstance(callback, type) or not hasattr(callback, "set_model"):
                 raise TypeError(
@@ -126,6 +127,28 @@ class History(Callback):
         return f"<History: {len(self.epoch)} epochs of {', '.join(self.history) or 'nothing'}>"
 
 
+class WarnOfNaN(Callback):
+    """Says once in a `fit` that a value became NaN; it is always there."""
+
+    warned = False
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.warned or all(map(math.isfinite, logs.values())):
+            return
+        self.warned = True
+        names = [name for name, value in logs.items() if not math.isfinite(value)]
+        warn(
+            f"{', '.join(names)} became {logs[names[0]]} in step {batch + 1} of epoch "
+            f"{self.epoch + 1}. The callback keras.callbacks.TerminateOnNaN() stops training "
+            "then, explain.find_nan(tape, loss) says which operation it was. Often the learning "
+            "rate is too large",
+            RuntimeWarning,
+        )
+
+
 class LambdaCallback(Callback):
     """Functions as a callback: ``LambdaCallback(on_epoch_end=lambda epoch, logs: ...)``."""
 
@@ -159,15 +182,14 @@ class _Watching(Callback):
         value = (logs or {}).get(self.monitor)
         if value is None and not self._warned:
             self._warned = True
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} follows {self.monitor!r}, which is not logged. There is: "
                 f"{', '.join(logs or {})}"
                 + (
                     ". Names with val_ need validation_data or validation_split in fit()"
                     if self.monitor.startswith("val_")
                     else ""
-                ),
-                stacklevel=6,
+                )
             )
         return value
 

@@ -26,7 +26,7 @@ from ..variable import Module, Variable
 from . import initializers, regularizers
 from .metrics import Metric
 from .names import hint_for, snake_case
-from .symbolic import KerasTensor, Node, outputs_for
+from .symbolic import KerasTensor, outputs_for
 from .variables import KerasVariable, unique_name
 
 
@@ -357,7 +357,7 @@ class Layer(Module):
         added: list[Tensor] = []
         penalties: list[Tensor] = []
         for layer, variables, _ in self._tree():
-            if layer._added_losses and layer._losses_number == self._call_number:
+            if layer._losses_number >= self._call_number:
                 added += layer._added_losses
             for v in each_once(variables):
                 if v.trainable and getattr(v, "regularizer", None) is not None:
@@ -406,15 +406,14 @@ class Layer(Module):
     @property
     def input(self) -> Any:
         """The symbolic input of its only symbolic call."""
-        args = self._only_node().args
-        return args[0] if len(args) == 1 else list(args)
+        return self._only_call().inputs
 
     @property
     def output(self) -> Any:
         """The symbolic output of its only symbolic call; with it a model can end at this layer."""
-        return self._only_node().outputs
+        return self._only_call().outputs
 
-    def _only_node(self) -> Node:
+    def _only_call(self) -> Any:
         if len(self._nodes) != 1:
             raise AttributeError(
                 f"layer {self.name!r} has no single input and output: it was called on symbolic "

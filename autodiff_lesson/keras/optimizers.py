@@ -11,8 +11,7 @@ when a `function` records it, so that a replayed training step contains it.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from ..variable import Variable
 from . import schedules as schedules
 from .names import hint_for, resolve, snake_case
 from .variables import assign, operands
+from .warn import warn
 
 
 class Optimizer:
@@ -54,7 +54,6 @@ class Optimizer:
     """
 
     slots: dict[str, float] = {}  # noqa: RUF012  (replaced, never changed)
-    common: dict[str, float] = {}  # noqa: RUF012  (scalars that belong to no single variable)
 
     def __init__(
         self,
@@ -88,20 +87,15 @@ class Optimizer:
         self.weight_decay = weight_decay
         self.name = name or snake_case(type(self).__name__)
         self.built = False
-        self._places: dict[int, int] = {}
-        self._iterations = _state(0, np.int64, "iteration")
+        self._slots: dict[int, list[Variable]] = {}  # by the id of the variable
+        self.iterations = _state(0, np.int64, "iteration")  # how many steps it has made
         self._learning_rate = learning_rate
-        self._variables = [self._iterations]
+        self._variables = [self.iterations]
         if not callable(learning_rate):
             self._learning_rate = _state(learning_rate, np.float32, "learning_rate")
             self._variables.append(self._learning_rate)
 
     # What a user does with an optimizer
-
-    @property
-    def iterations(self) -> Variable:
-        """How many steps it has made, an int64 variable."""
-        return self._iterations
 
     @property
     def learning_rate(self) -> Any:
@@ -110,7 +104,7 @@ class Optimizer:
         Assign a float to change it at any time, or a schedule to follow it from now on.
         """
         rate = self._learning_rate
-        return rate if type(rate) is Variable else rate(self._iterations)
+        return rate if type(rate) is Variable else rate(self.iterations)
 
     @learning_rate.setter
     def learning_rate(self, rate: Any) -> None:
@@ -135,15 +129,11 @@ class Optimizer:
         """Make the slots for these variables. `apply` does it by itself on its first call."""
         if self.built:
             return
-        self._trainable_variables = own = list(variables)
-        self._places = {id(v): i for i, v in enumerate(own)}
-        self._slots = [
-            [self.add_variable_from_reference(v, name, start) for name, start in self.slots.items()]
-            for v in own
-        ]
-        dtype = own[0].dtype.dtype if own else np.float32
-        self._common = [_state(start, dtype, name) for name, start in self.common.items()]
-        self._variables += self._common
+        self._trainable_variables = list(variables)
+        for v in self._trainable_variables:
+            self._slots[id(v)] = [
+                self.add_variable_from_reference(v, *slot) for slot in self.slots.items()
+            ]
         self.built = True
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
@@ -155,7 +145,7 @@ class Optimizer:
                 "apply_gradients(zip(gradients, variables)) anew for each step"
             )
         self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
-        return self._iterations
+        return self.iterations
 
     def apply(
         self, grads: Iterable[Any], trainable_variables: Iterable[Variable] | None = None
@@ -188,21 +178,19 @@ class Optimizer:
             "update_step(self, gradient, variable, learning_rate)"
         )
 
-    prepare: Callable[..., tuple] | None = None
-    """What is the same for all variables is worked out once in a step: ``prepare(lr, n, *common)``,
-    with n steps made before, gives what the rule gets for ``lr``, then the new ``common``."""
+    def prepare(self, lr: Any, t: Any) -> tuple:
+        """What the rule gets for ``lr``: what is the same for all variables, worked out once."""
+        return (lr,)
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
         """Change one variable. The gradient and the rate come in the variable's dtype."""
-        if learning_rate is not self._prepared_for:
-            self._prepare(learning_rate)
         slots = self.state(variable)
         g, x, *kept = operands(gradient, variable, *slots)
-        assign((variable, *slots), self.rule(g, x, *self._rates, *kept))
+        assign((variable, *slots), self.rule(g, x, *self._prepared(learning_rate), *kept))
 
     def state(self, variable: Variable) -> list[Variable]:
         """The slots of a variable, in the order of ``slots``."""
-        return self._slots[self._places[id(variable)]]
+        return self._slots[id(variable)]
 
     def add_variable_from_reference(
         self, reference_variable: Variable, name: str = "var", initializer: Any = 0.0
@@ -229,15 +217,15 @@ class Optimizer:
         variable.assign_sub(value)
 
     def _get_variable_index(self, variable: Variable) -> int:
-        return self._places[id(variable)]
+        return list(self._slots).index(id(variable))
 
     # How a step goes
 
     def _step(self, pairs: list[tuple[Tensor, Variable]]) -> None:
         rate = lr = tensor_of(self.learning_rate)
-        counts = (self._iterations, *self._common)
-        n, *self._after = self._before = operands(*counts)
-        self._prepared_for: Tensor | None = None
+        (n,) = operands(self.iterations)
+        self._t: Any = n + 1
+        self._rates: dict[Any, tuple] = {}
         for gradient, variable in self._clipped(pairs):
             dtype = variable._tensor._value.dtype
             if type(lr) is not Tensor or lr._value.dtype is not dtype:
@@ -245,18 +233,14 @@ class Optimizer:
             if self.weight_decay:
                 self._decay(variable, lr)
             self.update_step(gradient, variable, lr)
-        assign(counts, (n + 1, *self._after))
+        assign((self.iterations,), (self._t,))
 
-    def _prepare(self, learning_rate: Tensor) -> None:
-        """Work out what the rule gets for this rate, and what the counts in common become."""
-        self._prepared_for = learning_rate
-        self._rates: Sequence[Any] = operands(learning_rate)
-        if self.prepare is not None:
-            (lr,) = self._rates
-            self._rates = self.prepare(lr, *[_as(lr, value) for value in self._before])
-            if n := len(self._common):
-                self._rates, after = self._rates[:-n], self._rates[-n:]
-                self._after = list(map(_as, self._after, after))
+    def _prepared(self, learning_rate: Tensor) -> tuple:
+        dtype = learning_rate._value.dtype
+        if dtype not in self._rates:
+            (lr,) = operands(learning_rate)
+            self._rates[dtype] = self.prepare(lr, self._t)
+        return self._rates[dtype]
 
     def _decay(self, variable: Variable, learning_rate: Tensor) -> None:
         x, lr = operands(variable, learning_rate)
@@ -285,7 +269,7 @@ class Optimizer:
         if len(own) != len(gradients):
             raise ValueError(f"there are {len(gradients)} gradients for {len(own)} variables")
         for variable in own:
-            if id(variable) in self._places:
+            if id(variable) in self._slots:
                 continue
             if not isinstance(variable, Variable):
                 raise ValueError(
@@ -305,7 +289,7 @@ class Optimizer:
     def __repr__(self) -> str:
         rate = self._learning_rate
         shown = f"{rate._tensor._value:g}" if isinstance(rate, Variable) else repr(rate)
-        steps = self._iterations._tensor._value
+        steps = self.iterations._tensor._value
         return f"<{type(self).__name__}: learning_rate {shown}, {steps} steps made>"
 
 
@@ -341,10 +325,9 @@ def _paired(gradients: list[Any], variables: list[Variable]) -> list[tuple[Tenso
         )
         if not pairs:
             raise ValueError(f"No gradients provided for any variable: {missing}. {why}")
-        warnings.warn(
+        warn(
             f"Gradients do not exist for variables {missing} when minimizing the loss: they are "
-            f"left as they are. {why}",
-            stacklevel=3,
+            f"left as they are. {why}"
         )
     return pairs
 
@@ -480,8 +463,8 @@ class Adam(Optimizer):
         names = ("momentum", "velocity", "velocity_hat") if amsgrad else ("momentum", "velocity")
         self.slots = dict.fromkeys(names, 0.0)
 
-    def prepare(self, lr: Any, n: Any) -> tuple:
-        t = n + 1
+    def prepare(self, lr: Any, t: Any) -> tuple:
+        t = _as(lr, t)
         return (lr * np.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t),)
 
     def rule(self, g: Any, x: Any, lr: Any, m: Any, v: Any, largest: Any = None) -> tuple:
@@ -513,7 +496,6 @@ class Nadam(Optimizer):
     """
 
     slots = {"momentum": 0.0, "velocity": 0.0}  # noqa: RUF012
-    common = {"u_product": 1.0}  # noqa: RUF012
 
     def __init__(
         self,
@@ -526,12 +508,24 @@ class Nadam(Optimizer):
         super().__init__(learning_rate, **kwargs)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
-    def prepare(self, lr: Any, n: Any, product: Any) -> tuple:
-        t = n + 1
+    def build(self, variables: Iterable[Variable]) -> None:
+        if not self.built:
+            super().build(variables)
+            own = self._trainable_variables
+            dtype = own[0].dtype.dtype if own else np.float32
+            self._u_product = _state(1.0, dtype, "u_product")
+            self._variables.append(self._u_product)
+
+    def _step(self, pairs: list[tuple[Tensor, Variable]]) -> None:
+        n, product = operands(self.iterations, self._u_product)
+        assign((self._u_product,), (product * self._u(_as(product, n + 1)),))
+        super()._step(pairs)
+
+    def prepare(self, lr: Any, t: Any) -> tuple:
+        t, product = _as(lr, t), _as(lr, *operands(self._u_product))
         now, following = self._u(t), self._u(t + 1)
-        product = product * now
         of_mean = following / (1 - product * following)
-        return lr, of_mean, (1 - now) / (1 - product), 1 - self.beta_2**t, product
+        return lr, of_mean, (1 - now) / (1 - product), 1 - self.beta_2**t
 
     def rule(
         self, g: Any, x: Any, lr: Any, of_m: Any, of_g: Any, of_v: Any, m: Any, v: Any

@@ -374,8 +374,9 @@ def test_nothing_to_train_is_a_warning():
     inputs = keras.Input((4,))
     model = keras.Model(inputs, layers.ReLU()(inputs))
     model.compile("adam", "mse")
-    with pytest.warns(UserWarning, match="no trainable weights"):
+    with pytest.warns(UserWarning, match="no trainable weights") as caught:
         fit(model, X, X)
+    assert {w.filename for w in caught} == {FIT}
 
 
 def test_thawed_half_way_by_a_callback():
@@ -484,6 +485,12 @@ def test_bar(capsys):
     linear().fit(X, Y, epochs=3, batch_size=10, verbose=1)
     err = capsys.readouterr().err
     assert "Epoch 3/3" in err and "15/15" in err and "mean of the epoch: loss" in err
+
+
+def test_bar_of_evaluate(capsys):
+    linear().evaluate(X, Y, batch_size=10, verbose=1)
+    err = capsys.readouterr().err
+    assert "5/5" in err and "mean of the data: loss" in err
 
 
 # ---------------------------------------------------------------- mistakes
