@@ -24,7 +24,7 @@ from ..ops.nn import (
 from ..ops.reduce import reduce_mean, reduce_sum
 from ..ops.shape import expand_dims, reshape, squeeze
 from ..tensor import Tensor
-from .names import bound, resolve, signature, snake_case
+from .names import OfFunction, resolve, snake_case
 
 EPSILON = 1e-7
 """Probabilities are kept this far from 0 and 1, where the logarithm ends."""
@@ -281,18 +281,11 @@ class FunctionLoss(Loss):
         return self._function(y_true, y_pred, **self._settings)
 
 
-class _Known(FunctionLoss):
+class _Known(OfFunction, FunctionLoss):
     """A loss that is one of the functions above; their settings are its first arguments."""
 
-    function: Callable[..., Tensor]
-    known_as: str | None = None
-
-    def __init_subclass__(cls) -> None:
-        of_all = {"reduction": "sum_over_batch_size", "name": cls.known_as, "dtype": None}
-        cls.__signature__ = signature(cls.function, after=of_all)  # type: ignore[attr-defined]
-
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(self.function, **bound(type(self), args, kwargs))
+    kind_takes = {"reduction": "sum_over_batch_size", "name": None, "dtype": None}  # noqa: RUF012
+    settings_first = True
 
 
 class MeanSquaredError(_Known):

@@ -18,7 +18,7 @@ from ..ops.reduce import argmax, reduce_mean, reduce_sum
 from ..tensor import Tensor
 from ..variable import Module, Variable
 from . import initializers, losses
-from .names import bound, resolve, signature, snake_case, with_snake_case
+from .names import OfFunction, resolve, snake_case, with_snake_case
 from .variables import run
 
 
@@ -189,17 +189,8 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
     return cast(equal(y_true, argmax(y_pred, -1)), np.float32)
 
 
-class _Function(MeanMetricWrapper):
+class _Function(OfFunction, MeanMetricWrapper):
     """The mean of a function of this package; its settings follow ``name`` and ``dtype``."""
-
-    function: Callable[..., Tensor]
-
-    def __init_subclass__(cls) -> None:
-        of_all = {"name": snake_case(cls.__name__), "dtype": None}
-        cls.__signature__ = signature(cls.function, before=of_all)  # type: ignore[attr-defined]
-
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(self.function, **bound(type(self), args, kwargs))
 
 
 class Accuracy(_Function):
