@@ -24,7 +24,7 @@ from ..ops.nn import (
 from ..ops.reduce import reduce_mean, reduce_sum
 from ..ops.shape import expand_dims, reshape, squeeze
 from ..tensor import Tensor
-from .names import OfFunction, resolve, snake_case
+from .names import OfFunction, resolve, snake_case, unwritten
 
 EPSILON = 1e-7
 """Probabilities are kept this far from 0 and 1, where the logarithm ends."""
@@ -243,9 +243,7 @@ class Loss:
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """One number per example."""
-        raise NotImplementedError(
-            f"{type(self).__name__} needs a method call(self, y_true, y_pred)"
-        )
+        raise unwritten(self, "call(self, y_true, y_pred)")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.name}, reduction {self.reduction}>"

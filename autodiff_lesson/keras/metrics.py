@@ -18,7 +18,7 @@ from ..ops.reduce import argmax, reduce_mean, reduce_sum
 from ..tensor import Tensor
 from ..variable import Module, Variable
 from . import initializers, losses
-from .names import OfFunction, resolve, snake_case, with_snake_case
+from .names import OfFunction, resolve, snake_case, unwritten, with_snake_case
 from .variables import run
 
 
@@ -57,11 +57,11 @@ class Metric(Module):
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take a batch into account."""
-        raise NotImplementedError(f"{type(self).__name__} needs a method update_state(self, ...)")
+        raise unwritten(self, "update_state(self, ...)")
 
     def result(self) -> Any:
         """The number so far, a tensor."""
-        raise NotImplementedError(f"{type(self).__name__} needs a method result(self)")
+        raise unwritten(self, "result(self)")
 
     def reset_state(self) -> None:
         """Forget everything seen so far."""

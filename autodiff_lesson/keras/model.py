@@ -24,7 +24,7 @@ from .compiled import Compiled
 from .layer import Layer, each_once
 from .layers import InputLayer
 from .metrics import Metric
-from .names import keywords
+from .names import keywords, unwritten
 from .symbolic import Graph, KerasTensor
 from .variables import unique_name
 from .warn import warn
@@ -79,9 +79,7 @@ class Model(Layer):
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Compute the outputs. Override it in a model that is not made from inputs and outputs."""
         if self._graph is None:
-            raise NotImplementedError(
-                f"Model {type(self).__name__} does not have a `call()` method implemented."
-            )
+            raise unwritten(self, "call(self, inputs)")
         return self._graph.run(self.name, inputs)
 
     def build(self, input_shape: Any) -> None:

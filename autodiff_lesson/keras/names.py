@@ -45,6 +45,11 @@ def hint(name: str, known: Iterable[str]) -> str:
     return f"Did you mean {folded[near[0]]!r}? " if near else ""
 
 
+def unwritten(owner: Any, method: str) -> NotImplementedError:
+    """What is raised where a subclass has not written a method that it must write."""
+    return NotImplementedError(f"{type(owner).__name__} needs a method {method}")
+
+
 def keywords(**left_out: str) -> Callable[[_F], _F]:
     """A method that says more of a keyword argument that it does not take.
 

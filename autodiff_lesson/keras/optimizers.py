@@ -11,7 +11,7 @@ when a `function` records it, so that a replayed training step contains it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from ..primitive import tensor_of
 from ..tensor import Tensor
 from ..variable import Variable
 from . import schedules as schedules
-from .names import hint_for, resolve, snake_case
+from .names import hint_for, resolve, snake_case, unwritten
 from .variables import assign, operands
 from .warn import warn
 
@@ -158,9 +158,8 @@ class Optimizer:
         gradients = list(grads)
         if not gradients:
             return
-        variables = self._known(gradients, trainable_variables)
-        pairs = _paired(gradients, variables)
-        changing = [*self._variables, *variables]
+        pairs = self._paired(gradients, self._known(len(gradients), trainable_variables))
+        changing = [*self._variables, *(variable for _, variable in pairs)]
         before = [variable._tensor for variable in changing]
         try:
             self._step(pairs)
@@ -173,10 +172,7 @@ class Optimizer:
 
     def rule(self, *args: Any, **kwargs: Any) -> tuple:
         """``rule(g, x, lr, *slots)`` gives ``(new x, *new slots)``: operators, NumPy functions."""
-        raise NotImplementedError(
-            f"{type(self).__name__} needs a method rule(self, g, x, lr, *slots), or "
-            "update_step(self, gradient, variable, learning_rate)"
-        )
+        raise unwritten(self, "rule(self, g, x, lr, *slots)")
 
     def prepare(self, lr: Any, t: Any) -> tuple:
         """What the rule gets for ``lr``: what is the same for all variables, worked out once."""
@@ -256,35 +252,60 @@ class Optimizer:
             return [(g, v) for g, (_, v) in zip(clipped, pairs, strict=True)]
         return pairs
 
-    def _known(
-        self, gradients: Sequence[Any], variables: Iterable[Variable] | None
-    ) -> list[Variable]:
+    def _known(self, count: int, variables: Iterable[Variable] | None) -> list[Variable]:
         """The variables that the gradients belong to; state is made for them if there is none."""
         if variables is None and not self.built:
             raise ValueError(
                 "apply(gradients) alone needs optimizer.build(variables) first. Or write "
                 "apply(gradients, variables)"
             )
-        own = self._trainable_variables if variables is None else list(variables)
-        if len(own) != len(gradients):
-            raise ValueError(f"there are {len(gradients)} gradients for {len(own)} variables")
+        own = list(self._trainable_variables if variables is None else variables)
+        if len(own) != count:
+            raise ValueError(f"there are {count} gradients for {len(own)} variables")
         for variable in own:
-            if id(variable) in self._slots:
-                continue
             if not isinstance(variable, Variable):
                 raise ValueError(
                     f"an optimizer changes variables, and this is none: {variable!r}. The order "
                     "is gradients first: zip(gradients, variables)"
                 )
-            if self.built:
+        if not self.built:
+            self.build(own)
+        return own
+
+    def _paired(self, gradients: list, variables: list) -> list[tuple[Tensor, Variable]]:
+        """(gradient, variable) where there is a gradient, as a tensor of the variable's dtype."""
+        pairs, missing = [], []
+        for gradient, variable in zip(gradients, variables):
+            now = variable._tensor._value
+            if id(variable) not in self._slots:
                 raise ValueError(
                     f"Unknown variable: {variable!r}. This optimizer was built for "
                     f"{', '.join(v.name for v in self._trainable_variables)}. Make a new "
                     "optimizer for other variables"
                 )
-        if not self.built:
-            self.build(own)
-        return own
+            if gradient is None:
+                missing.append(variable.name)
+                continue
+            if type(gradient) is not Tensor or gradient._value.dtype is not now.dtype:
+                gradient = cast(gradient, now.dtype)
+            if gradient._value.shape != now.shape:
+                raise ValueError(
+                    f"variable '{variable.name}' has shape {variable.shape}, its gradient "
+                    f"{gradient.shape}. Are gradients and variables in the same order?"
+                )
+            pairs.append((gradient, variable))
+        if missing:
+            why = (
+                "The loss does not depend on them by differentiable steps recorded on the tape; "
+                "explain.why_none(tape, loss, variable) names the missing link"
+            )
+            if not pairs:
+                raise ValueError(f"No gradients provided for any variable: {missing}. {why}")
+            warn(
+                f"Gradients do not exist for variables {missing} when minimizing the loss: they "
+                f"are left as they are. {why}"
+            )
+        return pairs
 
     def __repr__(self) -> str:
         rate = self._learning_rate
@@ -300,36 +321,6 @@ def _as(other: Any, value: Any) -> Any:
 
 def _state(start: Any, dtype: Any, name: str) -> Variable:
     return Variable(start, trainable=False, dtype=dtype, name=name)
-
-
-def _paired(gradients: list[Any], variables: list[Variable]) -> list[tuple[Tensor, Variable]]:
-    """(gradient, variable) where there is a gradient, as a tensor of the variable's dtype."""
-    pairs = []
-    for gradient, variable in zip(gradients, variables):
-        if gradient is None:
-            continue
-        now = variable._tensor._value
-        if type(gradient) is not Tensor or gradient._value.dtype is not now.dtype:
-            gradient = cast(gradient, now.dtype)
-        if gradient._value.shape != now.shape:
-            raise ValueError(
-                f"variable '{variable.name}' has shape {variable.shape}, its gradient "
-                f"{gradient.shape}. Are gradients and variables in the same order?"
-            )
-        pairs.append((gradient, variable))
-    if len(pairs) < len(gradients):
-        missing = [v.name for g, v in zip(gradients, variables, strict=True) if g is None]
-        why = (
-            "The loss does not depend on them by differentiable steps recorded on the tape; "
-            "explain.why_none(tape, loss, variable) names the missing link"
-        )
-        if not pairs:
-            raise ValueError(f"No gradients provided for any variable: {missing}. {why}")
-        warn(
-            f"Gradients do not exist for variables {missing} when minimizing the loss: they are "
-            f"left as they are. {why}"
-        )
-    return pairs
 
 
 class SGD(Optimizer):
@@ -554,4 +545,7 @@ def get(identifier: Any) -> Optimizer:
     """
     if isinstance(identifier, Optimizer):
         return identifier
-    return resolve("optimizer", identifier, _KNOWN)
+    found = resolve("optimizer", identifier, _KNOWN)
+    if isinstance(found, Optimizer):
+        return found
+    raise ValueError(f"an optimizer is one of keras.optimizers or its name, not {identifier!r}")

@@ -61,9 +61,10 @@ def _operator(function: Callable, swapped: bool = False) -> Callable:
     return operation
 
 
-for _name in ("getitem", "neg", "add", "sub", "mul", "truediv", "matmul", "pow"):
+_both_ways = ("add", "sub", "mul", "truediv", "matmul", "pow")
+for _name in ("getitem", "neg", "abs", "lt", "le", "gt", "ge", *_both_ways):
     setattr(KerasTensor, f"__{_name}__", _operator(getattr(operator, _name)))
-for _name in ("add", "sub", "mul", "truediv", "matmul", "pow"):
+for _name in _both_ways:
     setattr(KerasTensor, f"__r{_name}__", _operator(getattr(operator, _name), swapped=True))
 
 
