@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -308,14 +309,8 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         optimizer = self.model.optimizer
-        try:
-            rate = self.schedule(epoch, _rate(optimizer))
-        except TypeError as error:
-            try:  # the older form of a schedule takes the epoch alone
-                rate = self.schedule(epoch)
-            except TypeError:
-                raise error from None
-        rate = float(rate)
+        takes = len(inspect.signature(self.schedule).parameters)  # an older form: epoch alone
+        rate = float(self.schedule(*(epoch, _rate(optimizer))[:takes]))
         optimizer.learning_rate = rate
         if self.verbose:
             print(f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")

@@ -99,7 +99,7 @@ class Sum(Metric):
         weights = cast(sample_weight, self.dtype)
         if weights.ndim and weights.ndim < values.ndim:
             values = reduce_mean(values, tuple(range(weights.ndim, values.ndim)))
-        values, weights = losses.weighed_alike(values, weights)
+        weights = losses.weights_for(values, weights)
         if weights._value.shape != values._value.shape:
             weights = multiply(weights, np.ones(values._value.shape))
         return multiply(values, weights), weights

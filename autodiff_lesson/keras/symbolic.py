@@ -188,8 +188,8 @@ class Graph:
         leaves = nest.flatten(inputs)
         if len(leaves) != len(self._given):
             raise ValueError(
-                f"Layer {owner!r} expected {len(self._given)} input(s). Received "
-                f"{len(leaves)} instead."
+                f"Layer {owner!r} expected {len(self._given)} input(s). Received {len(leaves)} "
+                "instead. Several inputs are a list or a dict; to train on x and y write fit(x, y)"
             )
         values = {
             id(wanted): self._fitting(owner, i, wanted, leaf)
@@ -212,14 +212,14 @@ class Graph:
     def _by_name(self, owner: str, given: dict) -> Any:
         """The inputs that a dict gives, in the order of this model's own."""
         named = isinstance(self.inputs, dict)
-        names = list(self.inputs) if named else [tensor.name for tensor in self._given]
+        names = nest.in_order(self.inputs) if named else [tensor.name for tensor in self._given]
         missing = [name for name in names if name not in given]
         if missing:
             raise ValueError(
                 f"Layer {owner!r} has the inputs {', '.join(names)}. The data is a dict without "
                 f"{', '.join(missing)}; it has {', '.join(map(str, given))}"
             )
-        return {n: given[n] for n in names} if named else [given[n] for n in names]
+        return [given[name] for name in names]
 
     @staticmethod
     def _fitting(owner: str, position: int, wanted: KerasTensor, given: Tensor) -> Any:

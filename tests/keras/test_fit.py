@@ -522,6 +522,8 @@ def test_what_a_step_may_return(value, words, eagerly):
     (ValueError, lambda: linear(loss="mze"), "'mse'"),
     (ValueError, lambda: linear(metrics=["meen_squared_error"]), "'mean_squared_error'"),
     (ValueError, lambda: linear(optimizer="adm"), "'adam'"),
+    (ValueError, lambda: linear(optimizer=keras.losses.Huber()), "one of keras.optimizers"),
+    (ValueError, lambda: linear().fit((X, Y), verbose=0), r"write fit\(x, y\)"),
     (ValueError, lambda: linear(loss=None).fit(X, Y, verbose=0), "No loss to compute"),
     (ValueError, lambda: linear().fit(X, Y, batch_size=0), "batch_size"),
     (ValueError, lambda: linear().fit(X, Y, verbose=3), "verbose"),
