@@ -78,7 +78,9 @@ class Metric(Module):
 
 
 class Sum(Metric):
-    """The sum of all values."""
+    """The (weighted) sum of all values."""
+
+    _of_example = staticmethod(reduce_sum)
 
     def __init__(self, name: str | None = None, dtype: Any = None):
         super().__init__(dtype, name)
@@ -98,7 +100,7 @@ class Sum(Metric):
             return values, None
         weights = cast(sample_weight, self.dtype)
         if weights.ndim and weights.ndim < values.ndim:
-            values = reduce_mean(values, tuple(range(weights.ndim, values.ndim)))
+            values = self._of_example(values, tuple(range(weights.ndim, values.ndim)))
         weights = losses.weights_for(values, weights)
         if weights._value.shape != values._value.shape:
             weights = multiply(weights, np.ones(values._value.shape))
@@ -112,6 +114,8 @@ class Mean(Sum):
     >>> print(mean([1.0, 3.0]), mean(8.0))
     tf.Tensor(2.0, shape=(), dtype=float32) tf.Tensor(4.0, shape=(), dtype=float32)
     """
+
+    _of_example = staticmethod(reduce_mean)
 
     def __init__(self, name: str | None = None, dtype: Any = None):
         super().__init__(name, dtype)

@@ -83,6 +83,8 @@ def test_mean_and_sum():
     mean.reset_state()
     assert float(mean([1.0, 3.0], sample_weight=0.5)) == 2.0
     assert float(mean.count) == 1.0
+    total.reset_state()
+    assert float(total([[1.0, 3.0], [5.0, 7.0]], sample_weight=[1.0, 0.5])) == 10.0
 
 
 def test_weights_of_zero_give_zero():
