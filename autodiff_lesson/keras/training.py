@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -95,7 +95,7 @@ def fit(
         for epoch in range(initial_epoch, epochs):
             visited.on_epoch_begin(epoch, {})
             self.reset_metrics()
-            made = deque(_executions(self, "train", data, visited, waiting), maxlen=1)
+            made = _epoch(self, "train", data, visited, waiting)
             if not made:  # there was no batch
                 break
             logs = made[0]
@@ -109,11 +109,12 @@ def fit(
     return self.history
 
 
-def _executions(
+def _epoch(
     model: Model, kind: str, data: Epochs, visited: CallbackList, waiting: _Patient
-) -> Iterator[dict[str, Any]]:
-    """Make the steps of an epoch. Between two visits of the callbacks there are as many as
-    ``compile`` was told; after each so many give what came out."""
+) -> deque[dict[str, Any]]:
+    """Make the steps of an epoch; between two visits of the callbacks there are as many as
+    ``compile`` was told. Gives what came out after the last of these, or ``predict`` after each."""
+    made: deque[dict[str, Any]] = deque(maxlen=None if kind == "predict" else 1)
     step = model._steps[f"{kind}_step"]
     begins = getattr(visited, f"on_{kind}_batch_begin")
     ends = getattr(visited, f"on_{kind}_batch_end")
@@ -127,10 +128,11 @@ def _executions(
                 raise KeyboardInterrupt
         logs = {"outputs": result} if kind == "predict" else as_logs(result, f"{kind}_step", model)
         ends(first + size - 1, logs)
-        yield logs
+        made.append(logs)
         if kind == "train" and model.stop_training:
             break
         first += size
+    return made
 
 
 @keywords()
@@ -168,7 +170,7 @@ def _tested(
 ) -> dict[str, float]:
     model.reset_metrics()
     visited.on_test_begin({})
-    made = deque(_executions(model, "test", data, visited, waiting), maxlen=1)
+    made = _epoch(model, "test", data, visited, waiting)
     logs = made[0] if made else {}
     visited.on_test_end(logs)
     return logs
@@ -188,8 +190,7 @@ def predict(
     visited = CallbackList(callbacks, self, steps=data.steps, verbose=verbose)
     visited.on_predict_begin({})
     with _Patient() as waiting:
-        made = _executions(self, "predict", data, visited, waiting)
-        outputs = [logs["outputs"] for logs in made]
+        outputs = [m["outputs"] for m in _epoch(self, "predict", data, visited, waiting)]
     visited.on_predict_end({})
     if not outputs:
         raise ValueError("predict was given no batch")
