@@ -51,12 +51,10 @@ class Callback:
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """A step of `fit` begins; the first of an epoch is 0."""
-        self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """A step of `fit` ends; with ``steps_per_execution=n`` called after every n steps, with the
         number of the last of n."""
-        self.on_batch_end(batch, logs)
 
     def on_test_begin(self, logs: Any = None) -> None:
         """`evaluate` or validation begins."""
@@ -83,6 +81,9 @@ class Callback:
         """A step of `predict` ends; ``logs["outputs"]`` is what came out."""
 
 
+_NOTHING = {function for name, function in vars(Callback).items() if name.startswith("on_")}
+
+
 class CallbackList:
     """Several callbacks as one: each visit goes to all."""
 
@@ -102,7 +103,9 @@ class CallbackList:
             callback.set_model(model)
 
     def __getattr__(self, name: str) -> Callable:
-        visits = [getattr(callback, name) for callback in self._callbacks]
+        names = dict.fromkeys((name, name.replace("_train_batch_", "_batch_")))
+        visits = [getattr(callback, n) for callback in self._callbacks for n in names]
+        visits = [v for v in visits if getattr(v, "__func__", None) not in _NOTHING]
 
         def visit(*args: Any) -> None:
             for each in visits:

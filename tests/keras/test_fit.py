@@ -97,6 +97,21 @@ def test_dicts_and_lists_of_inputs():
         ordered.predict({"a": X, "c": X}, verbose=0)
 
 
+@pytest.mark.parametrize("x", [X, [X], {"a": X}, [X, X]])
+def test_a_step_is_given_the_structure_that_fit_was_given(x):
+    seen = []
+
+    class Seeing(keras.Model):
+        def train_step(self, data):
+            seen.append(data)
+            return {}
+
+    linear(Seeing, run_eagerly=True).fit(x, Y, batch_size=50, verbose=0)
+    given, y = seen[0]
+    assert y.shape == (50, 1)
+    assert type(given) is (type(x) if x is not X else type(y)) and len(given) == len(x)
+
+
 def test_weights_of_examples_and_classes():
     history = fit(linear(), X, Y, sample_weight=WEIGHTS)
     np.testing.assert_allclose(history["loss"], by_hand(X, Y, WEIGHTS)[0], rtol=1e-5)
