@@ -149,7 +149,8 @@ class MeanMetricWrapper(Mean):
     """The mean of a function of (y_true, y_pred): how ``compile`` takes a function as a metric."""
 
     def __init__(self, fn: Callable, name: str | None = None, dtype: Any = None, **arguments: Any):
-        super().__init__(name or getattr(fn, "__name__", None) or getattr(fn, "name", None), dtype)
+        known = getattr(fn, "__name__", getattr(fn, "name", None))
+        super().__init__(name or (known and known.strip("<>")), dtype)
         self._function = fn
         self._arguments = arguments
 

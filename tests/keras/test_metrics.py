@@ -151,7 +151,7 @@ def test_a_metric_of_ones_own_and_a_function():
         return tf.reduce_max(tf.abs(y_true - y_pred), axis=-1)
 
     wrapped = metrics.MeanMetricWrapper(worst)
-    assert wrapped.name == "worst"
+    assert wrapped.name == "worst" and metrics.MeanMetricWrapper(lambda a, b: a).name == "lambda"
     assert float(wrapped(TRUE, PRED)) == pytest.approx(np.abs(TRUE - PRED).max(-1).mean())
     with pytest.raises(NotImplementedError, match="update_state"):
         metrics.Metric()(1.0)
