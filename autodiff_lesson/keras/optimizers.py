@@ -174,8 +174,9 @@ class Optimizer:
         """``rule(g, x, lr, *slots)`` gives ``(new x, *new slots)``: operators, NumPy functions."""
         raise unwritten(self, "rule(self, g, x, lr, *slots)")
 
-    def prepare(self, lr: Any, t: Any) -> tuple:
-        """What the rule gets for ``lr``: what is the same for all variables, worked out once."""
+    def prepare(self, lr: Any, n: Any) -> tuple:
+        """What the rule gets for ``lr``: what is the same for all variables is worked out once in a
+        step, from the rate and the number of steps made before."""
         return (lr,)
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
@@ -219,8 +220,7 @@ class Optimizer:
 
     def _step(self, pairs: list[tuple[Tensor, Variable]]) -> None:
         rate = lr = tensor_of(self.learning_rate)
-        (n,) = operands(self.iterations)
-        self._t: Any = n + 1
+        (self._n,) = operands(self.iterations)
         self._rates: dict[Any, tuple] = {}
         for gradient, variable in self._clipped(pairs):
             dtype = variable._tensor._value.dtype
@@ -229,13 +229,13 @@ class Optimizer:
             if self.weight_decay:
                 self._decay(variable, lr)
             self.update_step(gradient, variable, lr)
-        assign((self.iterations,), (self._t,))
+        assign((self.iterations,), (self._n + 1,))
 
     def _prepared(self, learning_rate: Tensor) -> tuple:
         dtype = learning_rate._value.dtype
         if dtype not in self._rates:
             (lr,) = operands(learning_rate)
-            self._rates[dtype] = self.prepare(lr, self._t)
+            self._rates[dtype] = self.prepare(lr, self._n)
         return self._rates[dtype]
 
     def _decay(self, variable: Variable, learning_rate: Tensor) -> None:
@@ -454,8 +454,8 @@ class Adam(Optimizer):
         names = ("momentum", "velocity", "velocity_hat") if amsgrad else ("momentum", "velocity")
         self.slots = dict.fromkeys(names, 0.0)
 
-    def prepare(self, lr: Any, t: Any) -> tuple:
-        t = _as(lr, t)
+    def prepare(self, lr: Any, n: Any) -> tuple:
+        t = _as(lr, n) + 1
         return (lr * np.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t),)
 
     def rule(self, g: Any, x: Any, lr: Any, m: Any, v: Any, largest: Any = None) -> tuple:
@@ -509,11 +509,11 @@ class Nadam(Optimizer):
 
     def _step(self, pairs: list[tuple[Tensor, Variable]]) -> None:
         n, product = operands(self.iterations, self._u_product)
-        assign((self._u_product,), (product * self._u(_as(product, n + 1)),))
+        assign((self._u_product,), (product * self._u(_as(product, n) + 1),))
         super()._step(pairs)
 
-    def prepare(self, lr: Any, t: Any) -> tuple:
-        t, product = _as(lr, t), _as(lr, *operands(self._u_product))
+    def prepare(self, lr: Any, n: Any) -> tuple:
+        t, product = _as(lr, n) + 1, _as(lr, *operands(self._u_product))
         now, following = self._u(t), self._u(t + 1)
         of_mean = following / (1 - product * following)
         return lr, of_mean, (1 - now) / (1 - product), 1 - self.beta_2**t
