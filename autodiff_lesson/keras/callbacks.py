@@ -103,9 +103,13 @@ class CallbackList:
             callback.set_model(model)
 
     def __getattr__(self, name: str) -> Callable:
-        names = dict.fromkeys((name, name.replace("_train_batch_", "_batch_")))
-        visits = [getattr(callback, n) for callback in self._callbacks for n in names]
-        visits = [v for v in visits if getattr(v, "__func__", None) not in _NOTHING]
+        visits = []
+        for callback in self._callbacks:
+            for written in (name, name.replace("_train_batch_", "_batch_")):  # an older name
+                method = getattr(callback, written)
+                if getattr(method, "__func__", None) not in _NOTHING:
+                    visits.append(method)
+                    break
 
         def visit(*args: Any) -> None:
             for each in visits:

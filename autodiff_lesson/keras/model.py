@@ -200,8 +200,8 @@ class Model(Layer):
 
         They are reset at the start of each epoch. Override it to say which.
         """
-        own = super().metrics
-        return self._compiled.all_metrics + own if self.compiled else own
+        compiled = self._compiled.all_metrics if self.compiled else []
+        return compiled + super().metrics
 
     def reset_metrics(self) -> None:
         """Forget what the metrics have seen."""

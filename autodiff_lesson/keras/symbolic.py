@@ -77,9 +77,7 @@ class Node:
     _made = count()
 
     def __init__(self, operation: Callable, args: tuple, kwargs: dict):
-        self.operation = operation
-        self.args = args
-        self.kwargs = kwargs
+        self.operation, self.args, self.kwargs = operation, args, kwargs
         self.outputs: Any = None
         self.number = next(Node._made)
         leaves = nest.flatten([args, kwargs])
