@@ -158,8 +158,9 @@ class Optimizer:
         gradients = list(grads)
         if not gradients:
             return
-        pairs = self._paired(gradients, self._known(len(gradients), trainable_variables))
-        changing = [*self._variables, *(variable for _, variable in pairs)]
+        variables = self._known(len(gradients), trainable_variables)
+        pairs = self._paired(gradients, variables)
+        changing = [*self._variables, *variables]
         before = [variable._tensor for variable in changing]
         try:
             self._step(pairs)

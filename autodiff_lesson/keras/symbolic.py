@@ -189,10 +189,9 @@ class Graph:
                 f"Layer {owner!r} expected {len(self._given)} input(s). Received {len(leaves)} "
                 "instead. Several inputs are a list or a dict; to train on x and y write fit(x, y)"
             )
-        values = {
-            id(wanted): self._fitting(owner, i, wanted, leaf)
-            for i, (wanted, leaf) in enumerate(zip(self._given, leaves))
-        }
+        values = {}
+        for i, (wanted, leaf) in enumerate(zip(self._given, leaves)):
+            values[id(wanted)] = self._fitting(owner, i, wanted, leaf)
 
         def known(given: Any) -> Any:
             if type(given) is KerasTensor:
@@ -201,10 +200,13 @@ class Graph:
             return nest.map_structure(known, given) if nested else given
 
         for node in self.nodes:
-            kwargs = {name: known(value) for name, value in node.kwargs.items()}
+            kwargs = node.kwargs and {name: known(value) for name, value in node.kwargs.items()}
             result = node.operation(*map(known, node.args), **kwargs)
-            for tensor, value in zip(nest.flatten(node.outputs), nest.flatten(result)):
-                values[id(tensor)] = value
+            if type(node.outputs) is KerasTensor:
+                values[id(node.outputs)] = result
+            else:
+                for tensor, value in zip(nest.flatten(node.outputs), nest.flatten(result)):
+                    values[id(tensor)] = value
         return known(self.outputs)
 
     def _by_name(self, owner: str, given: dict) -> Any:
@@ -224,6 +226,8 @@ class Graph:
         """An input in the dtype and rank that `Input` promised; an axis of 1 may be missing."""
         given = cast(given, wanted.dtype.dtype)
         shape, promised = given._value.shape, wanted.shape
+        if _fits(promised, shape):
+            return given
         # One image (2, 2, 1) where (None, 2, 2, 1) is promised passes as in Keras: as two of (2, 1)
         alone = shape == promised[1:] and promised[-1] == 1 and _fits(promised[:-2], shape[:-1])
         if len(shape) == len(promised) - 1 and promised[-1] == 1:
@@ -242,4 +246,5 @@ class Graph:
 
 
 def _fits(promised: tuple, shape: tuple) -> bool:
-    return len(promised) == len(shape) and all(n in (None, m) for n, m in zip(promised, shape))
+    same = (n is None or n == m for n, m in zip(promised, shape))
+    return len(promised) == len(shape) and all(same)
