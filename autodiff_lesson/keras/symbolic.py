@@ -193,20 +193,21 @@ class Graph:
         for i, (wanted, leaf) in enumerate(zip(self._given, leaves)):
             values[id(wanted)] = self._fitting(owner, i, wanted, leaf)
 
-        def known(given: Any) -> Any:
-            if type(given) is KerasTensor:
-                return values[id(given)]
+        def value(leaf: Any) -> Any:
+            return values[id(leaf)] if type(leaf) is KerasTensor else leaf
+
+        def known(given: Any) -> Any:  # no recursion: a cycle would keep the values alive
             nested = isinstance(given, (list, tuple, dict))
-            return nest.map_structure(known, given) if nested else given
+            return nest.map_structure(value, given) if nested else value(given)
 
         for node in self.nodes:
-            kwargs = node.kwargs and {name: known(value) for name, value in node.kwargs.items()}
+            kwargs = node.kwargs and {name: known(given) for name, given in node.kwargs.items()}
             result = node.operation(*map(known, node.args), **kwargs)
             if type(node.outputs) is KerasTensor:
                 values[id(node.outputs)] = result
             else:
-                for tensor, value in zip(nest.flatten(node.outputs), nest.flatten(result)):
-                    values[id(tensor)] = value
+                for tensor, one in zip(nest.flatten(node.outputs), nest.flatten(result)):
+                    values[id(tensor)] = one
         return known(self.outputs)
 
     def _by_name(self, owner: str, given: dict) -> Any:
