@@ -4,7 +4,7 @@ An order to read the files in: `layer` (what has weights and is called) and `lay
 `metrics` and `optimizers`, one formula after the other; `model` (the verbs to override, such as
 ``train_step``) and `training` (the loops around them: fit, evaluate, predict). The others each
 serve one of these: `symbolic` the models without data, `compiled`, `batches`, `callbacks` and
-`progress` the loops, `names` whatever is given by its name.
+`progress` the loops, `names` whatever is given by its name, `warn` what a student is told.
 """
 
 from . import (

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
+from operator import length_hint
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from .. import nest
 from ..ops.random import source
 from ..tensor import Tensor
+from .warn import warn
 
 
 def unpack(data: Any) -> tuple[Any, Any, Any]:
@@ -34,76 +34,26 @@ def pack(x: Any, y: Any, sample_weight: Any) -> Any:
     return (x, y) if sample_weight is None else (x, y, sample_weight)
 
 
-class ArrayBatches:
-    """Arrays, cut along their first axis; in a new random order each time, if ``shuffle``."""
-
-    def __init__(self, data: Any, batch_size: int | None, shuffle: bool):
-        self._data = data
-        self._leaves = nest.flatten(data)
-        self._size = len(self._leaves[0])
-        self._batch_size = 32 if batch_size is None else batch_size
-        self._shuffle = shuffle
-        if not isinstance(self._batch_size, (int, np.integer)) or self._batch_size < 1:
-            raise ValueError(f"batch_size is a whole number from 1; received {batch_size!r}")
-        if not self._size:
-            raise ValueError("there is no example in the data: x has length 0")
-
-    def __len__(self) -> int:
-        return -(-self._size // self._batch_size)
-
-    def __iter__(self) -> Iterator:
-        order = source.generator.permutation(self._size) if self._shuffle else None
-        for start in range(0, self._size, self._batch_size):
-            stop = start + self._batch_size
-            if order is None:
-                parts = [Tensor(leaf[start:stop]) for leaf in self._leaves]
-            else:
-                parts = [Tensor(leaf.take(order[start:stop], axis=0)) for leaf in self._leaves]
-            if type(self._data) is tuple and len(self._data) == len(parts):
-                yield tuple(parts)
-            else:
-                yield nest.pack_sequence_as(self._data, parts)
-
-
-class StreamBatches:
-    """A Dataset or another iterable of batches, each made into tensors."""
-
-    def __init__(self, batches: Any, class_weight: Mapping | None):
-        self._batches = batches
-        self._class_weight = class_weight
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def __iter__(self) -> Iterator:
-        for batch in self._batches:
-            x, y, weights = unpack(batch)
-            if self._class_weight is not None:
-                weights = _weights_of(_array("y", y), self._class_weight)
-            yield nest.map_structure(lambda leaf: Tensor(_array("data", leaf)),
-                                     pack(x, y, weights))  # fmt: skip
-
-
 class Epochs:
-    """The batches of one epoch after another; with ``steps`` an epoch ends after so many, and the
-    next goes on from there, or at the first batch if none is left."""
+    """The batches of one epoch after another; with ``limit`` an epoch ends after so many, and the
+    next goes on from there, or at the first batch if none is left.
 
-    def __init__(self, batches: Any, steps: int | None):
-        if steps is not None and (not isinstance(steps, (int, np.integer)) or steps < 1):
-            raise ValueError(f"steps_per_epoch is a whole number from 1; received {steps!r}")
+    Args:
+        batches: a function that begins with the first batch.
+        steps: how many there are in all, as far as it is known.
+    """
+
+    def __init__(self, batches: Callable[[], Iterator], steps: int | None, limit: int | None):
         self._batches = batches
-        self._limit = steps
+        self._limit = None if limit is None else whole("steps_per_epoch", limit)
         self._left: Iterator = iter(())
-        self.steps = steps
-        if steps is None:
-            with suppress(TypeError):  # a generator has no length: it is known after an epoch
-                self.steps = len(batches)
+        self.steps = steps if limit is None else limit
 
     def epoch(self) -> Iterator:
         """The batches of the next epoch."""
         count = 0
-        for batches in (self._left, self._batches):
-            self._left = iter(batches)
+        for begin in (lambda: self._left, self._batches):
+            self._left = begin()
             for batch in islice(self._left, self._limit):
                 yield batch
                 count += 1
@@ -116,20 +66,21 @@ class Epochs:
                 else "a generator can be gone through only once. Give a Dataset or a list of "
                 "batches, or make it endless and say steps_per_epoch"
             )
-            warnings.warn(f"Your input ran out of data: {why}.", stacklevel=6)
+            warn(f"Your input ran out of data: {why}.")
         elif self._limit is None:
             self.steps = count
 
 
-def batches_of(
+def epochs_of(
     x: Any,
     y: Any = None,
     sample_weight: Any = None,
     batch_size: int | None = None,
     shuffle: bool = False,
     class_weight: Mapping | None = None,
-) -> Any:
-    """Whatever `fit`, `evaluate` and `predict` are given, as something that yields batches."""
+    limit: int | None = None,
+) -> Epochs:
+    """Whatever `fit`, `evaluate` and `predict` are given, in batches."""
     if class_weight is not None and sample_weight is not None:
         raise ValueError("You cannot `class_weight` and `sample_weight` at the same time.")
     if is_stream(x):
@@ -139,13 +90,48 @@ def batches_of(
                     f"`{name}` should not be passed when `x` gives batches: put it into them, "
                     "(x, y) or (x, y, sample_weight)"
                 )
-        return StreamBatches(x, class_weight)
+        steps = length_hint(x) or None  # a generator has no length: it is known after an epoch
+        return Epochs(lambda: _converted(x, class_weight), steps, limit)
     x, y, sample_weight = as_arrays(x, y, sample_weight)
     if class_weight is not None:
         if y is None:
             raise ValueError("class_weight needs y, the labels that it weighs")
         sample_weight = _weights_of(y, class_weight)
-    return ArrayBatches(pack(x, y, sample_weight), batch_size, shuffle)
+    size = len(nest.flatten(x)[0])
+    if not size:
+        raise ValueError("there is no example in the data: x has length 0")
+    length = whole("batch_size", 32 if batch_size is None else batch_size)
+    data = pack(x, y, sample_weight)
+    return Epochs(lambda: _slices(data, size, length, shuffle), -(-size // length), limit)
+
+
+def _slices(data: Any, size: int, length: int, shuffle: bool) -> Iterator:
+    """Arrays, cut along their first axis; in a new random order each time, if ``shuffle``."""
+    leaves = nest.flatten(data)
+    order = source.generator.permutation(size) if shuffle else None
+    for start in range(0, size, length):
+        part = slice(start, start + length)
+        parts = [
+            Tensor(leaf[part] if order is None else leaf.take(order[part], axis=0))
+            for leaf in leaves
+        ]
+        yield nest.pack_sequence_as(data, parts)
+
+
+def _converted(batches: Iterable, class_weight: Mapping | None) -> Iterator:
+    """Batches that the user made, as tensors."""
+    for batch in batches:
+        x, y, weights = unpack(batch)
+        if class_weight is not None:
+            weights = _weights_of(_array("y", y), class_weight)
+        yield nest.map_structure(lambda leaf: Tensor(_array("data", leaf)), pack(x, y, weights))
+
+
+def whole(name: str, value: Any, least: int = 1) -> int:
+    """A number that counts something, checked."""
+    if not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name} is a whole number from {least}; received {value!r}")
+    return int(value)
 
 
 def is_stream(x: Any) -> bool:
@@ -188,14 +174,11 @@ def split(arrays: tuple, fraction: float) -> tuple[tuple, tuple]:
             f"validation_split={fraction} of {size} examples leaves {edge} to train on and "
             f"{size - edge} to validate with: both need some"
         )
-    first, last = (
-        tuple(
-            None if part is None else nest.map_structure(lambda leaf, cut=cut: leaf[cut], part)
-            for part in arrays
-        )
-        for cut in (slice(None, edge), slice(edge, None))
-    )
-    return first, last
+
+    def cut(part: slice) -> tuple:
+        return nest.map_structure(lambda leaf: None if leaf is None else leaf[part], arrays)
+
+    return cut(slice(None, edge)), cut(slice(edge, None))
 
 
 def _structure(name: str, part: Any) -> Any:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from .. import nest
+from .warn import warn
 
 
 class Callback:
@@ -48,12 +51,10 @@ class Callback:
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """A step of `fit` begins; the first of an epoch is 0."""
-        self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """A step of `fit` ends; with ``steps_per_execution=n`` called after every n steps, with the
         number of the last of n."""
-        self.on_batch_end(batch, logs)
 
     def on_test_begin(self, logs: Any = None) -> None:
         """`evaluate` or validation begins."""
@@ -80,12 +81,14 @@ class Callback:
         """A step of `predict` ends; ``logs["outputs"]`` is what came out."""
 
 
+_NOTHING = {function for name, function in vars(Callback).items() if name.startswith("on_")}
+
+
 class CallbackList:
     """Several callbacks as one: each visit goes to all."""
 
     def __init__(self, callbacks: Any, model: Any, *own: Callback, **params: Any):
-        given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
-        self._callbacks = [*(c for c in given if c is not None), *own]
+        self._callbacks = [c for c in (*nest.flatten(callbacks), *own) if c is not None]
         for callback in self._callbacks:
             if isinstance(callback, type) or not hasattr(callback, "set_model"):
                 raise TypeError(
@@ -100,7 +103,13 @@ class CallbackList:
             callback.set_model(model)
 
     def __getattr__(self, name: str) -> Callable:
-        visits = [getattr(callback, name) for callback in self._callbacks]
+        visits = []
+        for callback in self._callbacks:
+            for written in (name, name.replace("_train_batch_", "_batch_")):  # an older name
+                method = getattr(callback, written)
+                if getattr(method, "__func__", None) not in _NOTHING:
+                    visits.append(method)
+                    break
 
         def visit(*args: Any) -> None:
             for each in visits:
@@ -124,6 +133,28 @@ class History(Callback):
 
     def __repr__(self) -> str:
         return f"<History: {len(self.epoch)} epochs of {', '.join(self.history) or 'nothing'}>"
+
+
+class WarnOfNaN(Callback):
+    """Says once in a `fit` that a value became NaN; it is always there."""
+
+    warned = False
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.warned or all(map(math.isfinite, logs.values())):
+            return
+        self.warned = True
+        names = [name for name, value in logs.items() if not math.isfinite(value)]
+        warn(
+            f"{', '.join(names)} became {logs[names[0]]} in step {batch + 1} of epoch "
+            f"{self.epoch + 1}. The callback keras.callbacks.TerminateOnNaN() stops training "
+            "then, explain.find_nan(tape, loss) says which operation it was. Often the learning "
+            "rate is too large",
+            RuntimeWarning,
+        )
 
 
 class LambdaCallback(Callback):
@@ -159,15 +190,14 @@ class _Watching(Callback):
         value = (logs or {}).get(self.monitor)
         if value is None and not self._warned:
             self._warned = True
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} follows {self.monitor!r}, which is not logged. There is: "
                 f"{', '.join(logs or {})}"
                 + (
                     ". Names with val_ need validation_data or validation_split in fit()"
                     if self.monitor.startswith("val_")
                     else ""
-                ),
-                stacklevel=6,
+                )
             )
         return value
 
@@ -286,14 +316,8 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         optimizer = self.model.optimizer
-        try:
-            rate = self.schedule(epoch, _rate(optimizer))
-        except TypeError as error:
-            try:  # the older form of a schedule takes the epoch alone
-                rate = self.schedule(epoch)
-            except TypeError:
-                raise error from None
-        rate = float(rate)
+        takes = len(inspect.signature(self.schedule).parameters)  # an older form: epoch alone
+        rate = float(self.schedule(*(epoch, _rate(optimizer))[:takes]))
         optimizer.learning_rate = rate
         if self.verbose:
             print(f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")

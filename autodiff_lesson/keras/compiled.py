@@ -1,4 +1,4 @@
-"""What ``compile`` was given: the optimizer, the loss, the metrics, and how they meet a batch."""
+"""The loss and the metrics that ``compile`` was given, and how they meet a batch."""
 
 from __future__ import annotations
 
@@ -6,32 +6,17 @@ from typing import Any
 
 from .. import nest
 from ..tensor import Tensor
-from . import losses, metrics, optimizers
+from . import losses, metrics
 from .metrics import Mean, Metric
 
 
 class Compiled:
-    """The arguments of ``compile``, made into objects."""
+    """The loss and the metrics of ``compile``, made into objects."""
 
-    def __init__(
-        self, optimizer: Any, loss: Any = None, metrics: Any = None, weighted_metrics: Any = None
-    ):
-        self.optimizer = optimizers.get(optimizer)
-        self.tracker = Mean(name="loss")
-        if isinstance(loss, (list, tuple, dict)):
-            raise ValueError(
-                f"compile takes one loss; received {loss!r}. For a model with several outputs add "
-                "their losses up in a compute_loss or train_step of your own"
-            )
-        if isinstance(loss, Metric):
-            raise ValueError(
-                f"compile was given the metric {loss!r} as its loss: a metric counts over batches, "
-                f"and has no gradient. Write keras.losses.{type(loss).__name__}()"
-            )
+    def __init__(self, loss: Any, metrics: Any, weighted_metrics: Any):
         self.loss = _as_loss(loss)
-        given = [(item, False) for item in nest.flatten(metrics or [])]
-        given += [(item, True) for item in nest.flatten(weighted_metrics or [])]
-        self.metrics = CompiledMetrics(given)
+        self.tracker = Mean(name="loss")
+        self.metrics = CompiledMetrics(metrics, weighted_metrics)
 
     @property
     def all_metrics(self) -> list[Metric]:
@@ -44,18 +29,35 @@ class Compiled:
         return self.loss(y, y_pred, sample_weight)
 
 
+def _as_loss(loss: Any) -> Any:
+    if isinstance(loss, (list, tuple, dict)):
+        raise ValueError(
+            f"compile takes one loss; received {loss!r}. For a model with several outputs add "
+            "their losses up in a compute_loss or train_step of your own"
+        )
+    if isinstance(loss, Metric):
+        raise ValueError(
+            f"compile was given the metric {loss!r} as its loss: a metric counts over batches, "
+            f"and has no gradient. Write keras.losses.{type(loss).__name__}()"
+        )
+    found = losses.get(loss)
+    if found is None or isinstance(found, losses.Loss):
+        return found
+    return losses.FunctionLoss(found, name=getattr(found, "__name__", None))
+
+
 class CompiledMetrics(Metric):
     """All the metrics that ``compile`` was given, as one: the names ``"accuracy"`` and
     ``"crossentropy"`` become the right metric when the first batch shows its shapes.
 
-    Args:
-        given: (what it is, whether it takes ``sample_weight`` into account) for each.
+    Those of ``weighted`` take ``sample_weight`` into account.
     """
 
-    def __init__(self, given: list[tuple[Any, bool]]):
+    def __init__(self, plain: Any, weighted: Any):
         super().__init__(name="compile_metrics")
-        self.given = given
-        for item, _ in given:
+        self.given = [(item, False) for item in nest.flatten(plain or [])]
+        self.given += [(item, True) for item in nest.flatten(weighted or [])]
+        for item, _ in self.given:
             if _kind_of(item) is None:
                 metrics.get(item)  # a wrong name is better said now than at the first batch
         self.by_name: dict[str, tuple[Metric, bool]] = {}
@@ -76,10 +78,8 @@ class CompiledMetrics(Metric):
                 free = (name, *(f"{name}_{n}" for n in range(1, len(self.given))))
                 self.by_name[next(n for n in free if n not in self.by_name)] = metric, weighted
         for metric, weighted in self.by_name.values():
-            if weighted and sample_weight is not None:
-                metric.update_state(y_true, y_pred, sample_weight=sample_weight)
-            else:
-                metric.update_state(y_true, y_pred)
+            weigh = weighted and sample_weight is not None
+            metric.update_state(y_true, y_pred, **{"sample_weight": sample_weight} if weigh else {})
 
     def result(self) -> dict[str, Any]:
         """{name: value}."""
@@ -98,13 +98,6 @@ def _check_single(what: str, y_pred: Any, where: str) -> None:
             f"the model has several outputs, and the {what} of compile are for one: compute theirs "
             f"in a {where} of your own"
         )
-
-
-def _as_loss(item: Any) -> Any:
-    found = losses.get(item)
-    if found is None or isinstance(found, losses.Loss):
-        return found
-    return losses.FunctionLoss(found, name=getattr(found, "__name__", None))
 
 
 def _kind_of(item: Any) -> str | None:

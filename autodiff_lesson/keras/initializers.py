@@ -18,7 +18,7 @@ from ..ops.random import source
 from ..ops.shape import whole
 from ..tensor import Tensor
 from ..values import constant
-from .names import resolve, with_snake_case
+from .names import resolve, unwritten, with_snake_case
 
 
 class Initializer:
@@ -39,9 +39,7 @@ class Initializer:
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> Any:
         """The numbers, as an array of ``shape``."""
-        raise NotImplementedError(
-            f"{type(self).__name__} needs a method __call__(self, shape, dtype=None)"
-        )
+        raise unwritten(self, "__call__(self, shape, dtype=None)")
 
     def __repr__(self) -> str:
         given = (f"{n}={v!r}" for n, v in vars(self).items() if v is not None)

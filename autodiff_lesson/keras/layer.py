@@ -25,8 +25,8 @@ from ..tensor import Tensor
 from ..variable import Module, Variable
 from . import initializers, regularizers
 from .metrics import Metric
-from .names import hint_for, snake_case
-from .symbolic import KerasTensor, Node, outputs_for
+from .names import hint_for, snake_case, unwritten
+from .symbolic import KerasTensor, outputs_for
 from .variables import KerasVariable, unique_name
 
 
@@ -159,9 +159,7 @@ class Layer(Module):
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output. Called by ``layer(inputs)``."""
-        raise NotImplementedError(
-            f"Layer {type(self).__name__} does not have a `call()` method implemented."
-        )
+        raise unwritten(self, "call(self, inputs)")
 
     def add_weight(
         self,
@@ -259,7 +257,7 @@ class Layer(Module):
 
     def _converted(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """Arrays as tensors, floats in the layer's dtype; other positional arguments refused."""
-        args = nest.map_structure(self._to_tensor, args)
+        args, kwargs = nest.map_structure(self._to_tensor, (args, kwargs))
         for leaf in nest.flatten(args):
             if type(leaf) not in (Tensor, KerasTensor) and leaf is not None:
                 raise ValueError(
@@ -267,7 +265,7 @@ class Layer(Module):
                     f"argument value should be passed as a keyword argument: {leaf!r} (of type "
                     f"{type(leaf)}). Numbers in lists become a tensor by tf.constant([...])"
                 )
-        return args, {name: nest.map_structure(self._to_tensor, v) for name, v in kwargs.items()}
+        return args, kwargs
 
     def _to_tensor(self, value: Any) -> Any:
         if type(value) is KerasTensor:
@@ -357,7 +355,7 @@ class Layer(Module):
         added: list[Tensor] = []
         penalties: list[Tensor] = []
         for layer, variables, _ in self._tree():
-            if layer._added_losses and layer._losses_number == self._call_number:
+            if layer._losses_number >= self._call_number:
                 added += layer._added_losses
             for v in each_once(variables):
                 if v.trainable and getattr(v, "regularizer", None) is not None:
@@ -406,15 +404,14 @@ class Layer(Module):
     @property
     def input(self) -> Any:
         """The symbolic input of its only symbolic call."""
-        args = self._only_node().args
-        return args[0] if len(args) == 1 else list(args)
+        return self._only_call().inputs
 
     @property
     def output(self) -> Any:
         """The symbolic output of its only symbolic call; with it a model can end at this layer."""
-        return self._only_node().outputs
+        return self._only_call().outputs
 
-    def _only_node(self) -> Node:
+    def _only_call(self) -> Any:
         if len(self._nodes) != 1:
             raise AttributeError(
                 f"layer {self.name!r} has no single input and output: it was called on symbolic "
@@ -428,14 +425,12 @@ class Layer(Module):
         args, kwargs = self._arguments
         bound = inspect.signature(type(self).__init__).bind(self, *args, **kwargs)
         bound.apply_defaults()
-        config: dict[str, Any] = {}
-        for name, parameter in list(bound.signature.parameters.items())[1:]:
-            if parameter.kind is parameter.VAR_KEYWORD:
-                config.update(bound.arguments[name])
-            elif parameter.kind is not parameter.VAR_POSITIONAL:
-                config[name] = bound.arguments[name]
-        takes = {p.kind for p in bound.signature.parameters.values()}
-        if inspect.Parameter.VAR_KEYWORD in takes or "name" in bound.signature.parameters:
+        config = dict(list(bound.arguments.items())[1:])
+        parameters = bound.signature.parameters.values()
+        more = [p.name for p in parameters if p.kind is p.VAR_KEYWORD]
+        for name in more:
+            config |= config.pop(name)
+        if more or "name" in config:
             config["name"] = self.name
         return config
 

@@ -20,7 +20,7 @@ from ..tensor import Tensor
 from ..variable import Variable
 from . import activations, initializers, regularizers
 from .layer import Layer
-from .symbolic import KerasTensor
+from .symbolic import KerasTensor, Node
 
 
 class InputLayer(Layer):
@@ -38,18 +38,13 @@ class InputLayer(Layer):
                 f"Input needs the lengths of one example, shape=({example},) for instance, None "
                 f"where one is not known; received {shape!r}"
             )
-        self.batch_shape = (batch_size, *shape)
-        self._symbol = KerasTensor(self.batch_shape, dtype or "float32", self.name)
-        self._symbol.source = self
+        node = Node(self, (), {})
+        node.outputs = node.symbol((batch_size, *shape), dtype or "float32", self.name)
+        self._nodes.append(node)
         self.built = True
 
     def call(self, inputs: Any) -> Any:
         return inputs
-
-    @property
-    def output(self) -> KerasTensor:
-        """The symbolic tensor that it stands for."""
-        return self._symbol
 
 
 def Input(

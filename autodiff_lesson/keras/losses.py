@@ -24,7 +24,7 @@ from ..ops.nn import (
 from ..ops.reduce import reduce_mean, reduce_sum
 from ..ops.shape import expand_dims, reshape, squeeze
 from ..tensor import Tensor
-from .names import bound, resolve, signature, snake_case
+from .names import OfFunction, resolve, snake_case, unwritten
 
 EPSILON = 1e-7
 """Probabilities are kept this far from 0 and 1, where the logarithm ends."""
@@ -190,6 +190,8 @@ def labels_of(name: str, y_true: Any, y_pred: Tensor) -> Tensor:
         labels = reshape(labels, pred[:-1])
     elif true != pred[:-1]:
         advice = " For one-hot rows use categorical_crossentropy." if true == pred else ""
+        if true[:-1] == pred:
+            advice = " The labels come first: (y_true, y_pred)."
         raise ValueError(
             f"{name}: y_true has shape {true}; for y_pred of shape {pred} it must have "
             f"{pred[:-1]}.{advice}"
@@ -234,7 +236,8 @@ class Loss:
         if type(losses) is not Tensor:
             losses = convert_to_tensor(losses)
         if sample_weight is not None:
-            losses = multiply(*weighed_alike(losses, cast(sample_weight, losses._value.dtype)))
+            weights = cast(sample_weight, losses._value.dtype)
+            losses = multiply(losses, weights_for(losses, weights))
         if self.reduction in (None, "none"):
             return losses
         if self.reduction == "sum" or not losses._value.size:
@@ -243,28 +246,24 @@ class Loss:
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """One number per example."""
-        raise NotImplementedError(
-            f"{type(self).__name__} needs a method call(self, y_true, y_pred)"
-        )
+        raise unwritten(self, "call(self, y_true, y_pred)")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.name}, reduction {self.reduction}>"
 
 
-def weighed_alike(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Values and weights in shapes that multiply: weights belong to the leading axes of values."""
+def weights_for(values: Tensor, weights: Tensor) -> Tensor:
+    """Weights in a shape that multiplies values: they belong to the leading axes of these."""
     shape, given = values._value.shape, weights._value.shape
-    if len(given) == len(shape) + 1 and given[-1] == 1:
-        weights, given = squeeze(weights, -1), given[:-1]
-    alike = all(w in (1, n) for w, n in zip(given, shape, strict=False))
-    if len(given) > len(shape) or not alike:
+    leading = given[:-1] if len(given) > len(shape) and given[-1] == 1 else given
+    alike = all(w in (1, n) for w, n in zip(leading, shape))
+    if len(leading) > len(shape) or not alike:
         raise ValueError(
             f"sample_weight has shape {given}, the values it weighs {shape}: give one number per "
             "example"
         )
-    if given and len(given) < len(shape):
-        weights = reshape(weights, (*given, *(1,) * (len(shape) - len(given))))
-    return values, weights
+    wanted = (*leading, *(1,) * (len(shape) - len(leading)))
+    return weights if given == wanted else reshape(weights, wanted)
 
 
 class FunctionLoss(Loss):
@@ -281,18 +280,11 @@ class FunctionLoss(Loss):
         return self._function(y_true, y_pred, **self._settings)
 
 
-class _Known(FunctionLoss):
+class _Known(OfFunction, FunctionLoss):
     """A loss that is one of the functions above; their settings are its first arguments."""
 
-    function: Callable[..., Tensor]
-    known_as: str | None = None
-
-    def __init_subclass__(cls) -> None:
-        of_all = {"reduction": "sum_over_batch_size", "name": cls.known_as, "dtype": None}
-        cls.__signature__ = signature(cls.function, after=of_all)  # type: ignore[attr-defined]
-
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(self.function, **bound(type(self), args, kwargs))
+    kind_takes = {"reduction": "sum_over_batch_size", "name": None, "dtype": None}  # noqa: RUF012
+    settings_first = True
 
 
 class MeanSquaredError(_Known):

@@ -18,7 +18,7 @@ from ..ops.reduce import argmax, reduce_mean, reduce_sum
 from ..tensor import Tensor
 from ..variable import Module, Variable
 from . import initializers, losses
-from .names import bound, resolve, signature, snake_case, with_snake_case
+from .names import OfFunction, resolve, snake_case, unwritten, with_snake_case
 from .variables import run
 
 
@@ -57,11 +57,11 @@ class Metric(Module):
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take a batch into account."""
-        raise NotImplementedError(f"{type(self).__name__} needs a method update_state(self, ...)")
+        raise unwritten(self, "update_state(self, ...)")
 
     def result(self) -> Any:
         """The number so far, a tensor."""
-        raise NotImplementedError(f"{type(self).__name__} needs a method result(self)")
+        raise unwritten(self, "result(self)")
 
     def reset_state(self) -> None:
         """Forget everything seen so far."""
@@ -78,7 +78,9 @@ class Metric(Module):
 
 
 class Sum(Metric):
-    """The sum of all values."""
+    """The (weighted) sum of all values."""
+
+    _of_example = staticmethod(reduce_sum)
 
     def __init__(self, name: str | None = None, dtype: Any = None):
         super().__init__(dtype, name)
@@ -98,8 +100,8 @@ class Sum(Metric):
             return values, None
         weights = cast(sample_weight, self.dtype)
         if weights.ndim and weights.ndim < values.ndim:
-            values = reduce_mean(values, tuple(range(weights.ndim, values.ndim)))
-        values, weights = losses.weighed_alike(values, weights)
+            values = self._of_example(values, tuple(range(weights.ndim, values.ndim)))
+        weights = losses.weights_for(values, weights)
         if weights._value.shape != values._value.shape:
             weights = multiply(weights, np.ones(values._value.shape))
         return multiply(values, weights), weights
@@ -112,6 +114,8 @@ class Mean(Sum):
     >>> print(mean([1.0, 3.0]), mean(8.0))
     tf.Tensor(2.0, shape=(), dtype=float32) tf.Tensor(4.0, shape=(), dtype=float32)
     """
+
+    _of_example = staticmethod(reduce_mean)
 
     def __init__(self, name: str | None = None, dtype: Any = None):
         super().__init__(name, dtype)
@@ -145,7 +149,8 @@ class MeanMetricWrapper(Mean):
     """The mean of a function of (y_true, y_pred): how ``compile`` takes a function as a metric."""
 
     def __init__(self, fn: Callable, name: str | None = None, dtype: Any = None, **arguments: Any):
-        super().__init__(name or getattr(fn, "__name__", None) or getattr(fn, "name", None), dtype)
+        known = getattr(fn, "__name__", getattr(fn, "name", None))
+        super().__init__(name or (known and known.strip("<>")), dtype)
         self._function = fn
         self._arguments = arguments
 
@@ -189,17 +194,8 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
     return cast(equal(y_true, argmax(y_pred, -1)), np.float32)
 
 
-class _Function(MeanMetricWrapper):
+class _Function(OfFunction, MeanMetricWrapper):
     """The mean of a function of this package; its settings follow ``name`` and ``dtype``."""
-
-    function: Callable[..., Tensor]
-
-    def __init_subclass__(cls) -> None:
-        of_all = {"name": snake_case(cls.__name__), "dtype": None}
-        cls.__signature__ = signature(cls.function, before=of_all)  # type: ignore[attr-defined]
-
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(self.function, **bound(type(self), args, kwargs))
 
 
 class Accuracy(_Function):

@@ -7,11 +7,9 @@ validation, progress) is the same whatever the step does. Override one of these 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,15 +18,16 @@ from .. import nest
 from ..ops.arithmetic import add
 from ..tape import GradientTape
 from ..tensor import Tensor
-from . import saving, summary, training
-from .batches import unpack
+from . import optimizers, saving, summary, training
+from .batches import unpack, whole
 from .compiled import Compiled
 from .layer import Layer, each_once
 from .layers import InputLayer
 from .metrics import Metric
-from .names import keywords
+from .names import keywords, unwritten
 from .symbolic import Graph, KerasTensor
 from .variables import unique_name
+from .warn import warn
 
 
 class Model(Layer):
@@ -49,6 +48,10 @@ class Model(Layer):
         name: of the model.
     """
 
+    compiled = False
+    optimizer: Any
+    _compiled: Compiled
+
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any
     ):
@@ -56,11 +59,10 @@ class Model(Layer):
             name = unique_name("functional")
         super().__init__(name=name, **kwargs)
         self._graph: Graph | None = None
-        self._compiled: Compiled | None = None
         self.stop_training = False
         self.run_eagerly = False
         self.steps_per_execution = 1
-        self._recorded = SimpleNamespace()  # the steps as functions, see training.step_of
+        self._steps = training.Steps(self)
         self.history: Any = None
         if (inputs is None) != (outputs is None):
             raise ValueError("a model is made from both, Model(inputs, outputs), or from neither")
@@ -70,16 +72,14 @@ class Model(Layer):
     def _connect(self, inputs: Any, outputs: Any) -> None:
         self._graph = Graph(inputs, outputs)
         called = [node.operation for node in self._graph.nodes]
-        given = [t.source for t in nest.flatten(inputs)]
+        given = [t.node.operation for t in nest.flatten(inputs) if not t.node.parents]
         self._graph_layers = tuple(each_once(x for x in given + called if isinstance(x, Layer)))
         self.built = True
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Compute the outputs. Override it in a model that is not made from inputs and outputs."""
         if self._graph is None:
-            raise NotImplementedError(
-                f"Model {type(self).__name__} does not have a `call()` method implemented."
-            )
+            raise unwritten(self, "call(self, inputs)")
         return self._graph.run(self.name, inputs)
 
     def build(self, input_shape: Any) -> None:
@@ -112,16 +112,6 @@ class Model(Layer):
         return each_once(self._contents()[1])
 
     @property
-    def input(self) -> Any:
-        """The symbolic inputs, in the structure they were given in."""
-        return self._drawn().inputs
-
-    @property
-    def output(self) -> Any:
-        """The symbolic outputs, in the structure they were given in."""
-        return self._drawn().outputs
-
-    @property
     def inputs(self) -> list[KerasTensor]:
         """The symbolic inputs."""
         return nest.flatten(self.input)
@@ -131,12 +121,8 @@ class Model(Layer):
         """The symbolic outputs."""
         return nest.flatten(self.output)
 
-    def _drawn(self) -> Graph:
-        if self._graph is None:
-            raise AttributeError(
-                f"model {self.name!r} was not made from inputs and outputs, so it has none"
-            )
-        return self._graph
+    def _only_call(self) -> Any:
+        return self._graph or super()._only_call()
 
     def get_layer(self, name: str) -> Layer:
         """The layer of a name."""
@@ -193,36 +179,20 @@ class Model(Layer):
                 is recorded once and played again, see `function`.
             steps_per_execution: how many steps between two visits of the callbacks.
         """
-        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
-            raise ValueError(
-                f"steps_per_execution is a whole number from 1; received {steps_per_execution!r}"
-            )
         self._check_initialised()
-        self._compiled = Compiled(optimizer, loss, metrics, weighted_metrics)
+        self.steps_per_execution = whole("steps_per_execution", steps_per_execution)
+        self.optimizer = optimizers.get(optimizer)
+        self._compiled = Compiled(loss, metrics, weighted_metrics)
+        self.compiled = True
         self.run_eagerly = run_eagerly
-        self.steps_per_execution = steps_per_execution
-        self._recorded = SimpleNamespace()
+        self._steps = training.Steps(self)
         self.stop_training = False
 
-    @property
-    def _settled(self) -> Compiled:
-        if self._compiled is None:
-            raise AttributeError(
-                f"{type(self).__name__!r} object has no optimizer, loss and metrics yet: call "
-                "compile(optimizer=..., loss=...) first"
-            )
-        return self._compiled
-
-    @property
-    def optimizer(self) -> Any:
-        """The optimizer that ``compile`` was given."""
-        return self._settled.optimizer
-
-    @optimizer.setter
-    def optimizer(self, optimizer: Any) -> None:
-        if self._compiled is None:
-            self._compiled = Compiled(optimizer)
-        self._compiled.optimizer = optimizer
+    def __getattr__(self, name: str) -> Any:
+        missing = f"{type(self).__name__!r} object has no attribute {name!r}"
+        if name in ("optimizer", "_compiled", "compiled_metrics"):
+            missing += " yet: call compile(optimizer=..., loss=...) first"
+        raise AttributeError(missing)
 
     @property
     def metrics(self) -> list[Metric]:
@@ -230,8 +200,8 @@ class Model(Layer):
 
         They are reset at the start of each epoch. Override it to say which.
         """
-        own = super().metrics
-        return own if self._compiled is None else self._compiled.all_metrics + own
+        compiled = self._compiled.all_metrics if self.compiled else []
+        return compiled + super().metrics
 
     def reset_metrics(self) -> None:
         """Forget what the metrics have seen."""
@@ -265,8 +235,7 @@ class Model(Layer):
             gradients = tape.gradient(loss, variables)
             self.optimizer.apply_gradients(zip(gradients, variables))
         else:
-            warnings.warn(f"Model {self.name!r} has no trainable weights: fit() changes nothing",
-                          stacklevel=2)  # fmt: skip
+            warn(f"Model {self.name!r} has no trainable weights: fit() changes nothing")
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def test_step(self, data: Any) -> dict[str, Any]:
@@ -293,7 +262,7 @@ class Model(Layer):
     ) -> Tensor:
         """The loss of a batch: the compiled one, and what layers and regularizers add."""
         terms = []
-        if self._compiled is not None and self._compiled.loss is not None and y is not None:
+        if self.compiled and self._compiled.loss is not None and y is not None:
             terms.append(self._compiled.loss_of(y, y_pred, sample_weight))
         terms += self.losses
         if not terms:
@@ -307,24 +276,24 @@ class Model(Layer):
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
         """Update the compiled metrics, and give the values of all."""
-        if self._compiled is not None:
+        if self.compiled:
             self._compiled.metrics.update_state(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
     def _track(self, loss: Any, batch: Any) -> None:
         """Take the loss of a batch into the mean of the epoch, as heavy as it has examples."""
-        if self._compiled is not None:
-            leaf = batch if type(batch) is Tensor else nest.flatten(batch)[0]
-            self._compiled.tracker.update_state(loss, sample_weight=float(leaf._value.shape[0]))
+        if self.compiled:
+            examples = nest.flatten(batch)[0]._value.shape[0]
+            self._compiled.tracker.update_state(loss, sample_weight=float(examples))
 
     def compiled_loss(
         self, y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None
     ) -> Tensor:
         """The loss in the form of Keras 2, with ``regularization_losses=self.losses`` added; it is
         taken into the mean of the epoch, too."""
-        if self._settled.loss is None:
+        if self._compiled.loss is None:
             raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
-        loss = self._settled.loss_of(y, y_pred, sample_weight)
+        loss = self._compiled.loss_of(y, y_pred, sample_weight)
         total = reduce(add, regularization_losses or (), loss)
         self._track(total, y_pred)
         return total
@@ -332,7 +301,7 @@ class Model(Layer):
     @property
     def compiled_metrics(self) -> Metric:
         """The metrics in the form of Keras 2: ``compiled_metrics.update_state(y, y_pred)``."""
-        return self._settled.metrics
+        return self._compiled.metrics
 
     fit = training.fit
     evaluate = training.evaluate
@@ -358,8 +327,8 @@ class Sequential(Model):
 
     def add(self, layer: Any) -> None:
         """Put a layer at the end."""
-        if type(layer) is KerasTensor and layer.source is not None:
-            layer = layer.source
+        if type(layer) is KerasTensor and not layer.node.parents:
+            layer = layer.node.operation
         if not isinstance(layer, Layer):
             raise ValueError(
                 "Only instances of `keras.Layer` can be added to a Sequential model. "

@@ -45,6 +45,11 @@ def hint(name: str, known: Iterable[str]) -> str:
     return f"Did you mean {folded[near[0]]!r}? " if near else ""
 
 
+def unwritten(owner: Any, method: str) -> NotImplementedError:
+    """What is raised where a subclass has not written a method that it must write."""
+    return NotImplementedError(f"{type(owner).__name__} needs a method {method}")
+
+
 def keywords(**left_out: str) -> Callable[[_F], _F]:
     """A method that says more of a keyword argument that it does not take.
 
@@ -100,28 +105,37 @@ def snake_case(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def signature(
-    function: Callable, before: Mapping | None = None, after: Mapping | None = None
-) -> inspect.Signature:
-    """What a class takes that stands for a function of (y_true, y_pred, settings ...): the settings
-    between arguments of its own, which are given with their defaults."""
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    first, last = (
-        [inspect.Parameter(name, kind, default=value) for name, value in (own or {}).items()]
-        for own in (before, after)
-    )
-    return inspect.Signature(first + _settings(function) + last)
+class OfFunction:
+    """Mixed into a class whose objects stand for a ``function`` of (y_true, y_pred, settings ...).
 
+    They take the settings beside what all of the kind take; the signature shows both.
+    """
 
-def bound(cls: Any, args: tuple, kwargs: dict) -> dict[str, Any]:
-    """What such a class was given, by name, and its defaults."""
-    try:
-        found = cls.__signature__.bind(*args, **kwargs)
-    except TypeError as error:
-        known = ", ".join(p.name for p in _settings(cls.function)) or "none of its own"
-        raise TypeError(f"{cls.function.__name__} {error}. Its settings are {known}") from None
-    found.apply_defaults()
-    return found.arguments
+    function: Callable[..., Any]
+    kind_takes: Mapping[str, Any] = {"name": None, "dtype": None}
+    settings_first = False
+    known_as = ""
+    __signature__: inspect.Signature
+
+    def __init_subclass__(cls) -> None:
+        if "function" in vars(cls):
+            defaults = {**cls.kind_takes, "name": cls.known_as or snake_case(cls.__name__)}
+            own = [
+                inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=value)
+                for name, value in defaults.items()
+            ]
+            settings = _settings(cls.function)
+            both = [*settings, *own] if cls.settings_first else [*own, *settings]
+            cls.__signature__ = inspect.Signature(both)
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        try:
+            given = self.__signature__.bind(*args, **kwargs)
+        except TypeError as error:
+            known = ", ".join(p.name for p in _settings(self.function)) or "none of its own"
+            raise TypeError(f"{type(self).__name__} {error}. Its settings are {known}") from None
+        given.apply_defaults()
+        super().__init__(self.function, **given.arguments)  # type: ignore[call-arg]
 
 
 def _settings(function: Callable) -> list[inspect.Parameter]:

@@ -11,8 +11,7 @@ when a `function` records it, so that a replayed training step contains it.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -23,8 +22,9 @@ from ..ops.reduce import clip_by_global_norm, clip_by_norm
 from ..tensor import Tensor
 from ..variable import Variable
 from . import schedules as schedules
-from .names import hint_for, resolve, snake_case
+from .names import hint_for, resolve, snake_case, unwritten
 from .variables import assign, operands
+from .warn import warn
 
 
 class Optimizer:
@@ -54,7 +54,6 @@ class Optimizer:
     """
 
     slots: dict[str, float] = {}  # noqa: RUF012  (replaced, never changed)
-    common: dict[str, float] = {}  # noqa: RUF012  (scalars that belong to no single variable)
 
     def __init__(
         self,
@@ -88,20 +87,15 @@ class Optimizer:
         self.weight_decay = weight_decay
         self.name = name or snake_case(type(self).__name__)
         self.built = False
-        self._places: dict[int, int] = {}
-        self._iterations = _state(0, np.int64, "iteration")
+        self._slots: dict[int, list[Variable]] = {}  # by the id of the variable
+        self.iterations = _state(0, np.int64, "iteration")  # how many steps it has made
         self._learning_rate = learning_rate
-        self._variables = [self._iterations]
+        self._variables = [self.iterations]
         if not callable(learning_rate):
             self._learning_rate = _state(learning_rate, np.float32, "learning_rate")
             self._variables.append(self._learning_rate)
 
     # What a user does with an optimizer
-
-    @property
-    def iterations(self) -> Variable:
-        """How many steps it has made, an int64 variable."""
-        return self._iterations
 
     @property
     def learning_rate(self) -> Any:
@@ -110,7 +104,7 @@ class Optimizer:
         Assign a float to change it at any time, or a schedule to follow it from now on.
         """
         rate = self._learning_rate
-        return rate if type(rate) is Variable else rate(self._iterations)
+        return rate if type(rate) is Variable else rate(self.iterations)
 
     @learning_rate.setter
     def learning_rate(self, rate: Any) -> None:
@@ -135,15 +129,11 @@ class Optimizer:
         """Make the slots for these variables. `apply` does it by itself on its first call."""
         if self.built:
             return
-        self._trainable_variables = own = list(variables)
-        self._places = {id(v): i for i, v in enumerate(own)}
-        self._slots = [
-            [self.add_variable_from_reference(v, name, start) for name, start in self.slots.items()]
-            for v in own
-        ]
-        dtype = own[0].dtype.dtype if own else np.float32
-        self._common = [_state(start, dtype, name) for name, start in self.common.items()]
-        self._variables += self._common
+        self._trainable_variables = list(variables)
+        for v in self._trainable_variables:
+            self._slots[id(v)] = [
+                self.add_variable_from_reference(v, *slot) for slot in self.slots.items()
+            ]
         self.built = True
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
@@ -155,7 +145,7 @@ class Optimizer:
                 "apply_gradients(zip(gradients, variables)) anew for each step"
             )
         self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
-        return self._iterations
+        return self.iterations
 
     def apply(
         self, grads: Iterable[Any], trainable_variables: Iterable[Variable] | None = None
@@ -168,8 +158,8 @@ class Optimizer:
         gradients = list(grads)
         if not gradients:
             return
-        variables = self._known(gradients, trainable_variables)
-        pairs = _paired(gradients, variables)
+        variables = self._known(len(gradients), trainable_variables)
+        pairs = self._paired(gradients, variables)
         changing = [*self._variables, *variables]
         before = [variable._tensor for variable in changing]
         try:
@@ -183,26 +173,22 @@ class Optimizer:
 
     def rule(self, *args: Any, **kwargs: Any) -> tuple:
         """``rule(g, x, lr, *slots)`` gives ``(new x, *new slots)``: operators, NumPy functions."""
-        raise NotImplementedError(
-            f"{type(self).__name__} needs a method rule(self, g, x, lr, *slots), or "
-            "update_step(self, gradient, variable, learning_rate)"
-        )
+        raise unwritten(self, "rule(self, g, x, lr, *slots)")
 
-    prepare: Callable[..., tuple] | None = None
-    """What is the same for all variables is worked out once in a step: ``prepare(lr, n, *common)``,
-    with n steps made before, gives what the rule gets for ``lr``, then the new ``common``."""
+    def prepare(self, lr: Any, n: Any) -> tuple:
+        """What the rule gets for ``lr``: what is the same for all variables is worked out once in a
+        step, from the rate and the number of steps made before."""
+        return (lr,)
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
         """Change one variable. The gradient and the rate come in the variable's dtype."""
-        if learning_rate is not self._prepared_for:
-            self._prepare(learning_rate)
         slots = self.state(variable)
         g, x, *kept = operands(gradient, variable, *slots)
-        assign((variable, *slots), self.rule(g, x, *self._rates, *kept))
+        assign((variable, *slots), self.rule(g, x, *self._prepared(learning_rate), *kept))
 
     def state(self, variable: Variable) -> list[Variable]:
         """The slots of a variable, in the order of ``slots``."""
-        return self._slots[self._places[id(variable)]]
+        return self._slots[id(variable)]
 
     def add_variable_from_reference(
         self, reference_variable: Variable, name: str = "var", initializer: Any = 0.0
@@ -229,15 +215,14 @@ class Optimizer:
         variable.assign_sub(value)
 
     def _get_variable_index(self, variable: Variable) -> int:
-        return self._places[id(variable)]
+        return list(self._slots).index(id(variable))
 
     # How a step goes
 
     def _step(self, pairs: list[tuple[Tensor, Variable]]) -> None:
         rate = lr = tensor_of(self.learning_rate)
-        counts = (self._iterations, *self._common)
-        n, *self._after = self._before = operands(*counts)
-        self._prepared_for: Tensor | None = None
+        (self._n,) = operands(self.iterations)
+        self._rates: dict[Any, tuple] = {}
         for gradient, variable in self._clipped(pairs):
             dtype = variable._tensor._value.dtype
             if type(lr) is not Tensor or lr._value.dtype is not dtype:
@@ -245,18 +230,14 @@ class Optimizer:
             if self.weight_decay:
                 self._decay(variable, lr)
             self.update_step(gradient, variable, lr)
-        assign(counts, (n + 1, *self._after))
+        assign((self.iterations,), (self._n + 1,))
 
-    def _prepare(self, learning_rate: Tensor) -> None:
-        """Work out what the rule gets for this rate, and what the counts in common become."""
-        self._prepared_for = learning_rate
-        self._rates: Sequence[Any] = operands(learning_rate)
-        if self.prepare is not None:
-            (lr,) = self._rates
-            self._rates = self.prepare(lr, *[_as(lr, value) for value in self._before])
-            if n := len(self._common):
-                self._rates, after = self._rates[:-n], self._rates[-n:]
-                self._after = list(map(_as, self._after, after))
+    def _prepared(self, learning_rate: Tensor) -> tuple:
+        dtype = learning_rate._value.dtype
+        if dtype not in self._rates:
+            (lr,) = operands(learning_rate)
+            self._rates[dtype] = self.prepare(lr, self._n)
+        return self._rates[dtype]
 
     def _decay(self, variable: Variable, learning_rate: Tensor) -> None:
         x, lr = operands(variable, learning_rate)
@@ -272,40 +253,65 @@ class Optimizer:
             return [(g, v) for g, (_, v) in zip(clipped, pairs, strict=True)]
         return pairs
 
-    def _known(
-        self, gradients: Sequence[Any], variables: Iterable[Variable] | None
-    ) -> list[Variable]:
+    def _known(self, count: int, variables: Iterable[Variable] | None) -> list[Variable]:
         """The variables that the gradients belong to; state is made for them if there is none."""
         if variables is None and not self.built:
             raise ValueError(
                 "apply(gradients) alone needs optimizer.build(variables) first. Or write "
                 "apply(gradients, variables)"
             )
-        own = self._trainable_variables if variables is None else list(variables)
-        if len(own) != len(gradients):
-            raise ValueError(f"there are {len(gradients)} gradients for {len(own)} variables")
+        own = list(self._trainable_variables if variables is None else variables)
+        if len(own) != count:
+            raise ValueError(f"there are {count} gradients for {len(own)} variables")
         for variable in own:
-            if id(variable) in self._places:
-                continue
             if not isinstance(variable, Variable):
                 raise ValueError(
                     f"an optimizer changes variables, and this is none: {variable!r}. The order "
                     "is gradients first: zip(gradients, variables)"
                 )
-            if self.built:
+        if not self.built:
+            self.build(own)
+        return own
+
+    def _paired(self, gradients: list, variables: list) -> list[tuple[Tensor, Variable]]:
+        """(gradient, variable) where there is a gradient, as a tensor of the variable's dtype."""
+        pairs, missing = [], []
+        for gradient, variable in zip(gradients, variables):
+            now = variable._tensor._value
+            if id(variable) not in self._slots:
                 raise ValueError(
                     f"Unknown variable: {variable!r}. This optimizer was built for "
                     f"{', '.join(v.name for v in self._trainable_variables)}. Make a new "
                     "optimizer for other variables"
                 )
-        if not self.built:
-            self.build(own)
-        return own
+            if gradient is None:
+                missing.append(variable.name)
+                continue
+            if type(gradient) is not Tensor or gradient._value.dtype is not now.dtype:
+                gradient = cast(gradient, now.dtype)
+            if gradient._value.shape != now.shape:
+                raise ValueError(
+                    f"variable '{variable.name}' has shape {variable.shape}, its gradient "
+                    f"{gradient.shape}. Are gradients and variables in the same order?"
+                )
+            pairs.append((gradient, variable))
+        if missing:
+            why = (
+                "The loss does not depend on them by differentiable steps recorded on the tape; "
+                "explain.why_none(tape, loss, variable) names the missing link"
+            )
+            if not pairs:
+                raise ValueError(f"No gradients provided for any variable: {missing}. {why}")
+            warn(
+                f"Gradients do not exist for variables {missing} when minimizing the loss: they "
+                f"are left as they are. {why}"
+            )
+        return pairs
 
     def __repr__(self) -> str:
         rate = self._learning_rate
         shown = f"{rate._tensor._value:g}" if isinstance(rate, Variable) else repr(rate)
-        steps = self._iterations._tensor._value
+        steps = self.iterations._tensor._value
         return f"<{type(self).__name__}: learning_rate {shown}, {steps} steps made>"
 
 
@@ -316,37 +322,6 @@ def _as(other: Any, value: Any) -> Any:
 
 def _state(start: Any, dtype: Any, name: str) -> Variable:
     return Variable(start, trainable=False, dtype=dtype, name=name)
-
-
-def _paired(gradients: list[Any], variables: list[Variable]) -> list[tuple[Tensor, Variable]]:
-    """(gradient, variable) where there is a gradient, as a tensor of the variable's dtype."""
-    pairs = []
-    for gradient, variable in zip(gradients, variables):
-        if gradient is None:
-            continue
-        now = variable._tensor._value
-        if type(gradient) is not Tensor or gradient._value.dtype is not now.dtype:
-            gradient = cast(gradient, now.dtype)
-        if gradient._value.shape != now.shape:
-            raise ValueError(
-                f"variable '{variable.name}' has shape {variable.shape}, its gradient "
-                f"{gradient.shape}. Are gradients and variables in the same order?"
-            )
-        pairs.append((gradient, variable))
-    if len(pairs) < len(gradients):
-        missing = [v.name for g, v in zip(gradients, variables, strict=True) if g is None]
-        why = (
-            "The loss does not depend on them by differentiable steps recorded on the tape; "
-            "explain.why_none(tape, loss, variable) names the missing link"
-        )
-        if not pairs:
-            raise ValueError(f"No gradients provided for any variable: {missing}. {why}")
-        warnings.warn(
-            f"Gradients do not exist for variables {missing} when minimizing the loss: they are "
-            f"left as they are. {why}",
-            stacklevel=3,
-        )
-    return pairs
 
 
 class SGD(Optimizer):
@@ -481,7 +456,7 @@ class Adam(Optimizer):
         self.slots = dict.fromkeys(names, 0.0)
 
     def prepare(self, lr: Any, n: Any) -> tuple:
-        t = n + 1
+        t = _as(lr, n) + 1
         return (lr * np.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t),)
 
     def rule(self, g: Any, x: Any, lr: Any, m: Any, v: Any, largest: Any = None) -> tuple:
@@ -513,7 +488,6 @@ class Nadam(Optimizer):
     """
 
     slots = {"momentum": 0.0, "velocity": 0.0}  # noqa: RUF012
-    common = {"u_product": 1.0}  # noqa: RUF012
 
     def __init__(
         self,
@@ -526,12 +500,24 @@ class Nadam(Optimizer):
         super().__init__(learning_rate, **kwargs)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
-    def prepare(self, lr: Any, n: Any, product: Any) -> tuple:
-        t = n + 1
+    def build(self, variables: Iterable[Variable]) -> None:
+        if not self.built:
+            super().build(variables)
+            own = self._trainable_variables
+            dtype = own[0].dtype.dtype if own else np.float32
+            self._u_product = _state(1.0, dtype, "u_product")
+            self._variables.append(self._u_product)
+
+    def _step(self, pairs: list[tuple[Tensor, Variable]]) -> None:
+        n, product = operands(self.iterations, self._u_product)
+        assign((self._u_product,), (product * self._u(_as(product, n) + 1),))
+        super()._step(pairs)
+
+    def prepare(self, lr: Any, n: Any) -> tuple:
+        t, product = _as(lr, n) + 1, _as(lr, *operands(self._u_product))
         now, following = self._u(t), self._u(t + 1)
-        product = product * now
         of_mean = following / (1 - product * following)
-        return lr, of_mean, (1 - now) / (1 - product), 1 - self.beta_2**t, product
+        return lr, of_mean, (1 - now) / (1 - product), 1 - self.beta_2**t
 
     def rule(
         self, g: Any, x: Any, lr: Any, of_m: Any, of_g: Any, of_v: Any, m: Any, v: Any
@@ -560,4 +546,7 @@ def get(identifier: Any) -> Optimizer:
     """
     if isinstance(identifier, Optimizer):
         return identifier
-    return resolve("optimizer", identifier, _KNOWN)
+    found = resolve("optimizer", identifier, _KNOWN)
+    if isinstance(found, Optimizer):
+        return found
+    raise ValueError(f"an optimizer is one of keras.optimizers or its name, not {identifier!r}")

@@ -8,16 +8,14 @@ from typing import Any
 from ..ops.elementwise import abs, square
 from ..ops.reduce import reduce_sum
 from ..tensor import Tensor
-from .names import resolve
+from .names import resolve, unwritten
 
 
 class Regularizer:
     """Base of penalties: subclass it and write ``__call__(self, x)``, which gives a scalar."""
 
     def __call__(self, x: Any) -> Tensor:
-        raise NotImplementedError(
-            f"{type(self).__name__} needs a method __call__(self, x) that gives a scalar tensor"
-        )
+        raise unwritten(self, "__call__(self, x) that gives a scalar tensor")
 
 
 class L1L2(Regularizer):

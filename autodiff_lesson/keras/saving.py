@@ -7,48 +7,35 @@ import tempfile
 import zipfile
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..variable import Variable
 from .names import snake_case
 
-if TYPE_CHECKING:
-    from .layer import Layer
 
-
-def named_weights(layer: Layer, prefix: str = "", seen: dict | None = None) -> dict[str, Variable]:
+def _named(model: Any) -> dict[str, Variable]:
     """Every weight by a name that a model made anew in the same way gives it too.
 
     A layer's own name, where its user chose it; else its class's, counted within the model, since
     ``dense_7`` depends on how many there were before.
     """
-    seen = {} if seen is None else seen
-    found: dict[str, Variable] = {}
-    counts: Counter[str] = Counter()
-    variables, layers, _ = layer._contents()
-    for variable in variables:
-        if id(variable) not in seen:
-            seen[id(variable)] = variable
-            found[prefix + _counted(variable.name.split(":")[0], counts)] = variable
-    inside: Counter[str] = Counter()
-    for inner in layers:
-        if id(inner) not in seen:
-            seen[id(inner)] = inner
-            base = snake_case(type(inner).__name__)
-            own = inner.name if not inner.name.startswith(base) else base
-            found |= named_weights(inner, f"{prefix}{_counted(own, inside)}/", seen)
-    return found
+    weights: dict[str, Variable] = {}
+    seen: set[int] = set()
+    used: Counter[str] = Counter()
 
+    def counted(name: str) -> str:
+        used[name] += 1
+        return name if used[name] == 1 else f"{name}_{used[name] - 1}"
 
-def _counted(name: str, counts: Counter[str]) -> str:
-    counts[name] += 1
-    return name if counts[name] == 1 else f"{name}_{counts[name] - 1}"
-
-
-def _weights_of(model: Any) -> dict[str, Variable]:
-    weights = named_weights(model)
+    for layer, variables, _ in model._tree():
+        base = snake_case(type(layer).__name__)
+        owner = counted(base if layer.name.startswith(base) else layer.name)
+        for variable in variables:
+            if id(variable) not in seen:
+                seen.add(id(variable))
+                weights[counted(f"{owner}/{variable.name.split(':')[0]}")] = variable
     if not weights:
         raise ValueError(
             f"model {model.name!r} has no weights yet, to save or to load: call it on data once, "
@@ -60,7 +47,7 @@ def _weights_of(model: Any) -> dict[str, Variable]:
 def save_weights(model: Any, filepath: str | Path, overwrite: bool = True) -> None:
     """Write the weights beside ``filepath``, then put them in its place in one go."""
     path = Path(filepath)
-    weights = _weights_of(model)
+    weights = _named(model)
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists already; write overwrite=True to replace it")
     if not path.parent.is_dir():
@@ -81,7 +68,7 @@ def save_weights(model: Any, filepath: str | Path, overwrite: bool = True) -> No
 def load_weights(model: Any, filepath: str | Path) -> None:
     """Check the whole file against the model, then assign."""
     path = Path(filepath)
-    weights = _weights_of(model)
+    weights = _named(model)
     try:
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             values = {name: file[name] for name in file.files}

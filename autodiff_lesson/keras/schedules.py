@@ -14,6 +14,7 @@ import numpy as np
 
 from ..ops.elementwise import cast
 from ..tensor import Tensor
+from .names import unwritten
 from .variables import run
 
 
@@ -21,10 +22,7 @@ class LearningRateSchedule:
     """Base of schedules: subclass it and write ``__call__(self, step)``, which gives a scalar."""
 
     def __call__(self, step: Any) -> Any:
-        raise NotImplementedError(
-            f"{type(self).__name__} needs a method __call__(self, step) that gives the learning "
-            "rate after that many steps"
-        )
+        raise unwritten(self, "__call__(self, step) that gives the rate after that many steps")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{n}={v}' for n, v in vars(self).items())})"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from .. import nest
-from .layers import InputLayer
 
 
 def table(model: Any) -> str:
@@ -19,7 +18,7 @@ def table(model: Any) -> str:
     for i, row in enumerate(rows[1:]):
         lines += [_rule("├─┼┤" if i else "┡━╇┩", widths), _row("│", row, widths)]
     lines.append(_rule("└─┴┘", widths))
-    optimizer = model._compiled and model._compiled.optimizer
+    optimizer = getattr(model, "optimizer", None)
     own = optimizer.variables if optimizer else []
     groups = {
         "Total": model.weights + own,
@@ -34,8 +33,6 @@ def table(model: Any) -> str:
 
 
 def _shape(layer: Any) -> str:
-    if isinstance(layer, InputLayer):
-        return str(layer.output.shape)
     if layer._nodes:
         return ", ".join(str(t.shape) for t in nest.flatten(layer._nodes[-1].outputs))
     return "?" if layer._output_shape is None else str(layer._output_shape)

@@ -33,8 +33,7 @@ class KerasTensor:
         self.shape = tuple(shape)
         self.dtype: DType = as_dtype(dtype)
         self.name = name or "keras_tensor"
-        self.node: Node | None = None  # the call it came out of
-        self.source: Any = None  # or the InputLayer that it stands for
+        self.node: Any = None  # the call it came out of
 
     @property
     def ndim(self) -> int:
@@ -62,26 +61,38 @@ def _operator(function: Callable, swapped: bool = False) -> Callable:
     return operation
 
 
-for _name in ("getitem", "neg", "add", "sub", "mul", "truediv", "matmul", "pow"):
+_both_ways = ("add", "sub", "mul", "truediv", "matmul", "pow")
+for _name in ("getitem", "neg", "abs", "lt", "le", "gt", "ge", *_both_ways):
     setattr(KerasTensor, f"__{_name}__", _operator(getattr(operator, _name)))
-for _name in ("add", "sub", "mul", "truediv", "matmul", "pow"):
+for _name in _both_ways:
     setattr(KerasTensor, f"__r{_name}__", _operator(getattr(operator, _name), swapped=True))
 
 
 class Node:
-    """One call on symbolic tensors: what was called, on what, and what came out."""
+    """One call on symbolic tensors: what was called, on what, and what came out.
+
+    An `InputLayer` has one, too, without parents, as if a call had made its tensor.
+    """
 
     _made = count()
 
     def __init__(self, operation: Callable, args: tuple, kwargs: dict):
-        self.operation = operation
-        self.args = args
-        self.kwargs = kwargs
+        self.operation, self.args, self.kwargs = operation, args, kwargs
         self.outputs: Any = None
         self.number = next(Node._made)
         leaves = nest.flatten([args, kwargs])
         self.parents = [leaf for leaf in leaves if type(leaf) is KerasTensor]
-        self.alone = not kwargs and len(args) == 1 and type(args[0]) is KerasTensor
+
+    @property
+    def inputs(self) -> Any:
+        """What was called on: the argument, or a list of several."""
+        return self.args[0] if len(self.args) == 1 else list(self.args)
+
+    def symbol(self, shape: Any, dtype: Any, name: str | None = None) -> KerasTensor:
+        """A symbolic tensor that comes out."""
+        made = KerasTensor(shape, dtype, name)
+        made.node = self
+        return made
 
 
 def apply(function: Callable, *args: Any, **kwargs: Any) -> Any:
@@ -102,9 +113,7 @@ def outputs_for(operation: Callable, args: tuple, kwargs: dict) -> Any:
 
     def symbolic(one: Any, other: Any) -> KerasTensor:
         shape = (n if n == m else None for n, m in zip(one.shape, other.shape, strict=True))
-        made = KerasTensor(shape, one.dtype)
-        made.node = node
-        return made
+        return node.symbol(shape, one.dtype)
 
     node.outputs = nest.map_structure(symbolic, first, second)
     if hasattr(operation, "_nodes"):
@@ -143,7 +152,7 @@ class Graph:
         self._given = nest.flatten(inputs)
         self._wanted = nest.flatten(outputs)
         for leaf in self._given + self._wanted:
-            if type(leaf) is not KerasTensor:
+            if type(leaf) is not KerasTensor or leaf.node is None:
                 raise ValueError(
                     f"a model is made from symbolic tensors, and {leaf!r} is none. Start with "
                     "inputs = keras.Input(shape=...) and call layers on it"
@@ -161,7 +170,7 @@ class Graph:
             if id(tensor) in seen:
                 continue
             seen.add(id(tensor))
-            if tensor.node is None:
+            if not tensor.node.parents:
                 raise ValueError(
                     f"Output {self._wanted[0]!r} is not connected to `inputs`: it also depends on "
                     f"{tensor!r}. Put that into Model(inputs=[...])"
@@ -174,61 +183,60 @@ class Graph:
         """The outputs for data."""
         if isinstance(inputs, dict):
             inputs = self._by_name(owner, inputs)
-        leaves = [inputs] if type(inputs) is Tensor else nest.flatten(inputs)
+        leaves = nest.flatten(inputs)
         if len(leaves) != len(self._given):
             raise ValueError(
-                f"Layer {owner!r} expected {len(self._given)} input(s). Received "
-                f"{len(leaves)} instead."
+                f"Layer {owner!r} expected {len(self._given)} input(s). Received {len(leaves)} "
+                "instead. Several inputs are a list or a dict; to train on x and y write fit(x, y)"
             )
-        values: dict[int, Any] = {}
+        values = {}
         for i, (wanted, leaf) in enumerate(zip(self._given, leaves)):
             values[id(wanted)] = self._fitting(owner, i, wanted, leaf)
 
-        def known(leaf: Any) -> Any:
+        def value(leaf: Any) -> Any:
             return values[id(leaf)] if type(leaf) is KerasTensor else leaf
 
+        def known(given: Any) -> Any:  # no recursion: a cycle would keep the values alive
+            nested = isinstance(given, (list, tuple, dict))
+            return nest.map_structure(value, given) if nested else value(given)
+
         for node in self.nodes:
-            if node.alone:
-                result = node.operation(values[id(node.args[0])])
-            else:
-                args, kwargs = nest.map_structure(known, (node.args, node.kwargs))
-                result = node.operation(*args, **kwargs)
+            kwargs = node.kwargs and {name: known(given) for name, given in node.kwargs.items()}
+            result = node.operation(*map(known, node.args), **kwargs)
             if type(node.outputs) is KerasTensor:
                 values[id(node.outputs)] = result
             else:
-                for tensor, value in zip(nest.flatten(node.outputs), nest.flatten(result)):
-                    values[id(tensor)] = value
-        if type(self.outputs) is KerasTensor:
-            return values[id(self.outputs)]
-        return nest.map_structure(known, self.outputs)
+                for tensor, one in zip(nest.flatten(node.outputs), nest.flatten(result)):
+                    values[id(tensor)] = one
+        return known(self.outputs)
 
     def _by_name(self, owner: str, given: dict) -> Any:
         """The inputs that a dict gives, in the order of this model's own."""
         named = isinstance(self.inputs, dict)
-        names = list(self.inputs) if named else [tensor.name for tensor in self._given]
+        names = nest.in_order(self.inputs) if named else [tensor.name for tensor in self._given]
         missing = [name for name in names if name not in given]
         if missing:
             raise ValueError(
                 f"Layer {owner!r} has the inputs {', '.join(names)}. The data is a dict without "
                 f"{', '.join(missing)}; it has {', '.join(map(str, given))}"
             )
-        return {n: given[n] for n in names} if named else [given[n] for n in names]
+        return [given[name] for name in names]
 
     @staticmethod
     def _fitting(owner: str, position: int, wanted: KerasTensor, given: Tensor) -> Any:
         """An input in the dtype and rank that `Input` promised; an axis of 1 may be missing."""
         given = cast(given, wanted.dtype.dtype)
         shape, promised = given._value.shape, wanted.shape
-        if shape and shape[1:] == promised[1:] and promised[0] is None:
+        if _fits(promised, shape):
             return given
+        # One image (2, 2, 1) where (None, 2, 2, 1) is promised passes as in Keras: as two of (2, 1)
+        alone = shape == promised[1:] and promised[-1] == 1 and _fits(promised[:-2], shape[:-1])
         if len(shape) == len(promised) - 1 and promised[-1] == 1:
             given = expand_dims(given, -1)
         elif len(shape) == len(promised) + 1 and shape[-1] == 1:
             given = squeeze(given, -1)
-        # One image (2, 2, 1) where (None, 2, 2, 1) is promised passes as in Keras: as two of (2, 1)
-        alone = shape == promised[1:] and promised[-1] == 1 and _fits(promised, shape[:-1])
         shape = given._value.shape
-        if len(shape) == len(promised) and (alone or _fits(promised, shape)):
+        if alone or _fits(promised, shape):
             return given
         advice = ". The first axis is the batch: a Dataset needs .batch(32), an array a new axis"
         raise ValueError(
@@ -239,4 +247,5 @@ class Graph:
 
 
 def _fits(promised: tuple, shape: tuple) -> bool:
-    return all(n in (None, m) for n, m in zip(promised, shape, strict=False))
+    same = (n is None or n == m for n, m in zip(promised, shape))
+    return len(promised) == len(shape) and all(same)

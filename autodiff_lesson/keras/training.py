@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import threading
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,8 @@ import numpy as np
 from .. import nest
 from ..function import function
 from ..tensor import Tensor
-from .batches import Epochs, as_arrays, batches_of, is_stream, split, unpack
-from .callbacks import CallbackList, History
-from .compiled import CompiledMetrics
+from .batches import Epochs, as_arrays, epochs_of, is_stream, split, unpack, whole
+from .callbacks import CallbackList, History, WarnOfNaN
 from .names import keywords
 from .progress import progress_for
 
@@ -71,9 +70,8 @@ def fit(
     With Ctrl-C the step that is running is finished first; ``model.history`` has the full epochs.
     """
     _check_compiled(self, "train_step")
-    for name, count in (("epochs", epochs), ("initial_epoch", initial_epoch)):
-        if not isinstance(count, (int, np.integer)) or count < 0:
-            raise ValueError(f"{name} is a whole number from 0; received {count!r}")
+    whole("epochs", epochs, 0)
+    whole("initial_epoch", initial_epoch, 0)
     if validation_split:
         if is_stream(x):
             raise ValueError(
@@ -82,45 +80,42 @@ def fit(
         if validation_data is None:
             arrays = as_arrays(x, y, sample_weight)
             (x, y, sample_weight), validation_data = split(arrays, validation_split)
-    data = Epochs(
-        batches_of(x, y, sample_weight, batch_size, shuffle, class_weight), steps_per_epoch
-    )
+    data = epochs_of(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch)
     validation = None
     if validation_data is not None:
-        validation = Epochs(batches_of(*unpack(validation_data), batch_size), None)
+        validation = epochs_of(*unpack(validation_data), batch_size)
     self.history = History()
-    visited = CallbackList(callbacks, self, self.history, epochs=epochs, steps=data.steps,
-                           verbose=verbose)  # fmt: skip
+    bar = progress_for(verbose, data, epochs)
+    visited = CallbackList(callbacks, self, WarnOfNaN(), self.history, bar, epochs=epochs,
+                           steps=data.steps, verbose=verbose)  # fmt: skip
     self.stop_training = False
-    bar = progress_for(verbose, epochs, data)
-    with _Patient() as waiting, bar:
+    with _Patient() as waiting, closing(bar):
         visited.on_train_begin({})
         logs: dict[str, float] = {}
         for epoch in range(initial_epoch, epochs):
             visited.on_epoch_begin(epoch, {})
             self.reset_metrics()
-            trained = _train_epoch(self, data, visited, waiting, bar, epoch)
-            if trained is None:  # there was no batch
+            made = _epoch(self, "train", data, visited, waiting)
+            if not made:  # there was no batch
                 break
-            logs = trained
+            logs = made[0]
             if validation is not None:
-                bar.pause("validation")
-                found = _test_epoch(self, validation, visited, waiting)
+                found = _tested(self, validation, visited, waiting)
                 logs.update({f"val_{name}": value for name, value in found.items()})
             visited.on_epoch_end(epoch, logs)
-            bar.epoch_ends(epoch, logs, _means(self))
             if self.stop_training:
                 break
         visited.on_train_end(logs)
     return self.history
 
 
-def _executions(
+def _epoch(
     model: Model, kind: str, data: Epochs, visited: CallbackList, waiting: _Patient
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Make the steps of an epoch. Between two visits of the callbacks there are as many as
-    ``compile`` was told; after each so many give (how many were made in all, what came out)."""
-    step = step_of(model, f"{kind}_step")
+) -> deque[dict[str, Any]]:
+    """Make the steps of an epoch; between two visits of the callbacks there are as many as
+    ``compile`` was told. Gives what came out after the last of these, or ``predict`` after each."""
+    made: deque[dict[str, Any]] = deque(maxlen=None if kind == "predict" else 1)
+    step = model._steps[f"{kind}_step"]
     begins = getattr(visited, f"on_{kind}_batch_begin")
     ends = getattr(visited, f"on_{kind}_batch_end")
     size = 1 if kind == "predict" else model.steps_per_execution
@@ -133,24 +128,11 @@ def _executions(
                 raise KeyboardInterrupt
         logs = {"outputs": result} if kind == "predict" else as_logs(result, f"{kind}_step", model)
         ends(first + size - 1, logs)
-        yield first + len(several), logs
-        first += size
-
-
-def _train_epoch(
-    model: Model, data: Epochs, visited: CallbackList, waiting: _Patient, bar: Any, epoch: int
-) -> dict[str, float] | None:
-    """The steps of one epoch; the logs after the last."""
-    _notice_trainable(model)
-    logs = None
-    for number, logs in _executions(model, "train", data, visited, waiting):
-        if not (waiting.warned or all(map(math.isfinite, logs.values()))):
-            waiting.warned = True
-            _warn_of_nan(logs, epoch, number)
-        bar.step(epoch, number, logs)
-        if model.stop_training:
+        made.append(logs)
+        if kind == "train" and model.stop_training:
             break
-    return logs
+        first += size
+    return made
 
 
 @keywords()
@@ -172,26 +154,24 @@ def evaluate(
         {name: float}.
     """
     _check_compiled(self, "test_step")
-    data = Epochs(batches_of(x, y, sample_weight, batch_size), steps)
-    visited = CallbackList(callbacks, self, steps=data.steps, verbose=verbose)
-    bar = progress_for(verbose, 1, data, "Evaluation")
-    with _Patient() as waiting, bar:
-        logs = _test_epoch(self, data, visited, waiting)
-        bar.epoch_ends(0, logs, _means(self))
+    data = epochs_of(x, y, sample_weight, batch_size, limit=steps)
+    bar = progress_for(verbose, data)
+    visited = CallbackList(callbacks, self, bar, steps=data.steps, verbose=verbose)
+    with _Patient() as waiting, closing(bar):
+        logs = _tested(self, data, visited, waiting)
     if return_dict:
         return logs
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
 
 
-def _test_epoch(
+def _tested(
     model: Model, data: Epochs, visited: CallbackList, waiting: _Patient
 ) -> dict[str, float]:
     model.reset_metrics()
     visited.on_test_begin({})
-    logs: dict[str, float] = {}
-    for _, now in _executions(model, "test", data, visited, waiting):
-        logs = now
+    made = _epoch(model, "test", data, visited, waiting)
+    logs = made[0] if made else {}
     visited.on_test_end(logs)
     return logs
 
@@ -206,12 +186,11 @@ def predict(
     callbacks: Any = None,
 ) -> Any:
     """The outputs for data as NumPy arrays, computed batch by batch with ``predict_step``."""
-    data = Epochs(batches_of(x, batch_size=batch_size), steps)
+    data = epochs_of(x, batch_size=batch_size, limit=steps)
     visited = CallbackList(callbacks, self, steps=data.steps, verbose=verbose)
     visited.on_predict_begin({})
     with _Patient() as waiting:
-        made = _executions(self, "predict", data, visited, waiting)
-        outputs = [logs["outputs"] for _, logs in made]
+        outputs = [m["outputs"] for m in _epoch(self, "predict", data, visited, waiting)]
     visited.on_predict_end({})
     if not outputs:
         raise ValueError("predict was given no batch")
@@ -223,7 +202,7 @@ def predict(
 # ---------------------------------------------------------------- what the loops need
 def as_logs(result: Any, step: str, model: Model) -> dict[str, float]:
     """What a step returned, as {name: float}; a dict inside is spread out."""
-    if not isinstance(result, Mapping):
+    if not isinstance(result, dict):
         raise ValueError(
             f"{type(model).__name__}.{step} must return a dict {{name: number}}, and returned "
             f"{_described(result)}. End it with `return {{m.name: m.result() for m in "
@@ -231,19 +210,17 @@ def as_logs(result: Any, step: str, model: Model) -> dict[str, float]:
         )
     logs: dict[str, float] = {}
     for name, value in result.items():
-        if type(value) is Tensor and not value._value.ndim:
-            logs[name] = float(value._value)
-        elif isinstance(value, Mapping):
+        if isinstance(value, dict):
             logs.update(as_logs(value, step, model))
-        else:
-            try:
-                logs[name] = float(np.asarray(value).reshape(()))
-            except (TypeError, ValueError):
-                raise ValueError(
-                    f"{type(model).__name__}.{step} returned {_described(value)} under {name!r}: "
-                    "only single numbers can be logged. Reduce it, for example with "
-                    "tf.reduce_mean, or take a metric's result()"
-                ) from None
+            continue
+        try:
+            logs[name] = float(value)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"{type(model).__name__}.{step} returned {_described(value)} under {name!r}: "
+                "only single numbers can be logged. Reduce it, for example with "
+                "tf.reduce_mean, or take a metric's result()"
+            ) from None
     return logs
 
 
@@ -254,56 +231,33 @@ def _described(value: Any) -> str:
     return f"a {type(value).__name__}" + ("" if shape is None else f" of shape {tuple(shape)}")
 
 
-def _means(model: Model) -> set[str]:
-    """The names whose values metrics gathered over the epoch."""
-    names: set[str] = set()
-    for metric in model.metrics:
-        names.update(metric.by_name if isinstance(metric, CompiledMetrics) else [metric.name])
-    return names
-
-
 def _check_compiled(model: Model, step: str) -> None:
     from .model import Model as Base
 
-    if model._compiled is None and getattr(type(model), step) is getattr(Base, step):
+    if not model.compiled and getattr(type(model), step) is getattr(Base, step):
         raise ValueError(
             "You must call `compile()` before using the model: "
             'model.compile(optimizer="adam", loss="mse"), for example'
         )
 
 
-def _notice_trainable(model: Model) -> None:
-    """Record the training step anew if a weight was frozen or thawed since: what a recording trains
-    is settled when it is made."""
-    made = model._recorded
-    trainable = {id(v) for v in model.trainable_variables}
-    now = {id(v): id(v) in trainable for v in model.weights}
-    before = getattr(made, "trained", {})
-    if any(now.get(key, flag) != flag for key, flag in before.items()):
-        vars(made).pop("train_step", None)
-    made.trained = now
+class Steps:
+    """What is called with each batch: a model's steps, recorded if not ``run_eagerly``."""
 
+    def __init__(self, model: Model):
+        self._model = model
+        self._recorded: dict[tuple[str, frozenset[int]], Recorded] = {}
 
-def _warn_of_nan(logs: dict[str, float], epoch: int, number: int) -> None:
-    names = [name for name, value in logs.items() if not math.isfinite(value)]
-    warnings.warn(
-        f"{', '.join(names)} became {logs[names[0]]} in step {number} of epoch {epoch + 1}. The "
-        "callback keras.callbacks.TerminateOnNaN() stops training then, "
-        "explain.find_nan(tape, loss) says which operation it was. Often the learning rate is too "
-        "large",
-        RuntimeWarning,
-        stacklevel=5,
-    )
-
-
-def step_of(model: Model, name: str) -> Callable:
-    """What is called with each batch: a step, recorded and played again if not ``run_eagerly``."""
-    made = model._recorded
-    if model.run_eagerly:
-        return getattr(model, name)
-    if not hasattr(made, name):
-        setattr(made, name, Recorded(getattr(model, name)))
-    return getattr(made, name)
+    def __getitem__(self, name: str) -> Callable:
+        step = getattr(self._model, name)
+        if self._model.run_eagerly:
+            return step
+        # what a recording trains is settled when it is made: with a weight frozen or thawed since,
+        # another is needed
+        frozen = frozenset(map(id, self._model.non_trainable_variables))
+        if (name, frozen) not in self._recorded:
+            self._recorded[name, frozen] = Recorded(step)
+        return self._recorded[name, frozen]
 
 
 class Recorded:
@@ -341,7 +295,7 @@ class _Patient:
     Ctrl-C interrupts at once.
     """
 
-    interrupted = warned = False
+    interrupted = False
 
     def __enter__(self) -> _Patient:
         self._before: Any = None

@@ -77,9 +77,13 @@ def test_older_names_of_visits():
         def on_batch_end(self, batch, logs=None):
             self.seen += (batch,)
 
-    older = Older()
-    fit(linear(), older, epochs=1)
-    assert older.seen == (0, 1, 2)
+    class Newer(Older):
+        def on_train_batch_end(self, batch, logs=None):
+            self.seen += (-batch,)
+
+    older, newer = Older(), Newer()
+    fit(linear(), older, newer, epochs=1)
+    assert older.seen == (0, 1, 2) and newer.seen == (0, -1, -2)
 
 
 @pytest.mark.parametrize("eagerly", [True, False])

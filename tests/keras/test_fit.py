@@ -97,6 +97,21 @@ def test_dicts_and_lists_of_inputs():
         ordered.predict({"a": X, "c": X}, verbose=0)
 
 
+@pytest.mark.parametrize("x", [X, [X], {"a": X}, [X, X]])
+def test_a_step_is_given_the_structure_that_fit_was_given(x):
+    seen = []
+
+    class Seeing(keras.Model):
+        def train_step(self, data):
+            seen.append(data)
+            return {}
+
+    linear(Seeing, run_eagerly=True).fit(x, Y, batch_size=50, verbose=0)
+    given, y = seen[0]
+    assert y.shape == (50, 1)
+    assert type(given) is (type(x) if x is not X else type(y)) and len(given) == len(x)
+
+
 def test_weights_of_examples_and_classes():
     history = fit(linear(), X, Y, sample_weight=WEIGHTS)
     np.testing.assert_allclose(history["loss"], by_hand(X, Y, WEIGHTS)[0], rtol=1e-5)
@@ -374,8 +389,9 @@ def test_nothing_to_train_is_a_warning():
     inputs = keras.Input((4,))
     model = keras.Model(inputs, layers.ReLU()(inputs))
     model.compile("adam", "mse")
-    with pytest.warns(UserWarning, match="no trainable weights"):
+    with pytest.warns(UserWarning, match="no trainable weights") as caught:
         fit(model, X, X)
+    assert {w.filename for w in caught} == {FIT}
 
 
 def test_thawed_half_way_by_a_callback():
@@ -486,6 +502,12 @@ def test_bar(capsys):
     assert "Epoch 3/3" in err and "15/15" in err and "mean of the epoch: loss" in err
 
 
+def test_bar_of_evaluate(capsys):
+    linear().evaluate(X, Y, batch_size=10, verbose=1)
+    err = capsys.readouterr().err
+    assert "5/5" in err and "mean of the data: loss" in err
+
+
 # ---------------------------------------------------------------- mistakes
 class Returning(keras.Model):
     value = None
@@ -515,6 +537,8 @@ def test_what_a_step_may_return(value, words, eagerly):
     (ValueError, lambda: linear(loss="mze"), "'mse'"),
     (ValueError, lambda: linear(metrics=["meen_squared_error"]), "'mean_squared_error'"),
     (ValueError, lambda: linear(optimizer="adm"), "'adam'"),
+    (ValueError, lambda: linear(optimizer=keras.losses.Huber()), "one of keras.optimizers"),
+    (ValueError, lambda: linear().fit((X, Y), verbose=0), r"write fit\(x, y\)"),
     (ValueError, lambda: linear(loss=None).fit(X, Y, verbose=0), "No loss to compute"),
     (ValueError, lambda: linear().fit(X, Y, batch_size=0), "batch_size"),
     (ValueError, lambda: linear().fit(X, Y, verbose=3), "verbose"),

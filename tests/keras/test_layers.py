@@ -205,6 +205,26 @@ def test_losses_are_those_of_the_latest_call():
     assert len(model.losses) == 1
 
 
+def test_losses_of_a_layer_that_a_step_calls_by_itself():
+    class Penalty(keras.layers.Layer):
+        def call(self, x):
+            self.add_loss(tf.reduce_sum(x))
+            return x
+
+    class Parts(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = Penalty(), layers.Dense(1)
+
+        def call(self, x):
+            return self.last(self.first(x))
+
+    model = Parts()
+    model(np.ones((1, 2)))
+    model.last(model.first(np.ones((2, 2))))
+    assert [float(loss) for loss in model.losses] == [4.0]
+
+
 def test_config_makes_another_like_it():
     layer = layers.Dense(3, activation="relu", name="mine", kernel_regularizer="l2")
     config = layer.get_config()

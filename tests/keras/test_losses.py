@@ -188,6 +188,8 @@ def test_weights_of_zero_and_of_each_number():
          tf.errors.InvalidArgumentError, "label value of -1"),
         (lambda: losses.SparseCategoricalCrossentropy()(np.eye(3), np.ones((3, 3))),
          ValueError, "use categorical_crossentropy"),
+        (lambda: losses.SparseCategoricalCrossentropy()(np.ones((2, 3)), [0, 1]),
+         ValueError, r"The labels come first: \(y_true, y_pred\)"),
         (lambda: losses.CategoricalCrossentropy()([0, 1], np.ones((2, 3))),
          ValueError, "sparse_categorical_crossentropy.*to_categorical"),
         (lambda: losses.BinaryCrossentropy()([[-1.0], [1.0]], np.ones((2, 1))),

@@ -83,6 +83,8 @@ def test_mean_and_sum():
     mean.reset_state()
     assert float(mean([1.0, 3.0], sample_weight=0.5)) == 2.0
     assert float(mean.count) == 1.0
+    total.reset_state()
+    assert float(total([[1.0, 3.0], [5.0, 7.0]], sample_weight=[1.0, 0.5])) == 10.0
 
 
 def test_weights_of_zero_give_zero():
@@ -149,7 +151,7 @@ def test_a_metric_of_ones_own_and_a_function():
         return tf.reduce_max(tf.abs(y_true - y_pred), axis=-1)
 
     wrapped = metrics.MeanMetricWrapper(worst)
-    assert wrapped.name == "worst"
+    assert wrapped.name == "worst" and metrics.MeanMetricWrapper(lambda a, b: a).name == "lambda"
     assert float(wrapped(TRUE, PRED)) == pytest.approx(np.abs(TRUE - PRED).max(-1).mean())
     with pytest.raises(NotImplementedError, match="update_state"):
         metrics.Metric()(1.0)

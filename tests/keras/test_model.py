@@ -38,6 +38,8 @@ def test_ops_on_symbolic_tensors_run_in_the_model():
     x = keras.Input((3,))
     model = keras.Model(x, 1.0 - keras.ops.sum(keras.ops.square(x), axis=-1, keepdims=True))
     np.testing.assert_allclose(model(X), 1 - (X**2).sum(-1, keepdims=True), rtol=1e-5)
+    np.testing.assert_array_equal(keras.Model(x, abs(-x))(X), abs(X))
+    np.testing.assert_array_equal(keras.Model(x, x > 0.5)(X), X > 0.5)
 
 
 def test_a_model_is_a_layer_of_another():

@@ -470,6 +470,9 @@ def test_no_gradients_at_all_and_some():
         SGD(0.1).apply([None, None], [a, b])
     with pytest.warns(UserWarning, match=r"\['b:0'\].*left as they are"):
         SGD(0.1).apply([tf.constant(1.0), None], [a, b])
+    with pytest.warns(UserWarning, match="left as they are") as caught:
+        SGD(0.1).apply_gradients([(tf.constant(0.0), a), (None, b)])
+    assert [w.filename for w in caught] == [__file__]
     np.testing.assert_allclose([a.numpy(), b.numpy()], [0.9, 1.0], rtol=1e-6)
 
 
