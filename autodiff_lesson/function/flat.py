@@ -65,10 +65,10 @@ def _last_lines(lines: list[Line], elsewhere: set[int]) -> list[Line]:
     """Those that work number by number, and whose results only such lines use."""
     found = []
     for line in reversed(lines):
-        if _number_by_number(line) and id(line.results[0]) not in elsewhere:
+        if line.results and id(line.results[0]) not in elsewhere and _number_by_number(line):
             found.append(line)
         else:
-            elsewhere.update(map(id, line.arrays))
+            elsewhere.update(map(id, line.values))
     return found[::-1]
 
 

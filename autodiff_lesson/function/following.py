@@ -39,10 +39,13 @@ class Value(np.lib.mixins.NDArrayOperatorsMixin):
         array: the NumPy array or scalar.
         lines: where to note.
         name: what it is called in the source, filled in when that is written.
-        origin: 'argument', 'variable', 'constant' or 'line'.
+        origin: 'argument', 'variable', 'constant', 'line' or 'part'.
+        hint: what to call it, where the user's code says that.
+        key: equal for two values that are the same to the last bit at each call.
+        memory: stands for the memory that it is in; 0 for scalars, which are in none.
     """
 
-    __slots__ = ("array", "lines", "name", "origin", "hint")
+    __slots__ = ("array", "lines", "name", "origin", "hint", "key", "memory")
 
     def __init__(self, array: Any, lines: Lines, origin: str = "line", hint: str = ""):
         self.array = array
@@ -50,6 +53,8 @@ class Value(np.lib.mixins.NDArrayOperatorsMixin):
         self.origin = origin
         self.hint = hint
         self.name = ""
+        self.key = _key(array) if origin == "constant" else id(self)
+        self.memory = id(_owner(array)) if isinstance(array, np.ndarray) else 0
 
     shape = property(lambda self: self.array.shape)
     ndim = property(lambda self: self.array.ndim)
@@ -137,12 +142,12 @@ class Line:
             has it.
         args, kwargs: values, and what is written as it is.
         results: the values that it makes, more than one only for a whole kernel.
-        values, arrays: those that it uses; and those of them that are no scalars.
+        values: those that it uses.
         step: the step of the program that it belongs to.
         several: whether a kernel gives a tuple.
     """
 
-    __slots__ = ("args", "arrays", "function", "kwargs", "results", "several", "step", "values")
+    __slots__ = ("args", "function", "kwargs", "results", "several", "step", "values")
 
     def __init__(
         self, function: Any, args: tuple, kwargs: dict, results: tuple, several: bool = False,
@@ -158,9 +163,13 @@ class Line:
                 self.values.append(arg)
             elif isinstance(arg, (list, tuple)):
                 self.values += [x for x in arg if type(x) is Value]
-        self.arrays = [value for value in self.values if value.array.ndim]
         self.several = several
         self.step = step
+
+    @property
+    def arrays(self) -> list[Value]:
+        """Those of the values that are no scalars."""
+        return [value for value in self.values if value.array.ndim]
 
 
 class Lines(list):
@@ -197,16 +206,20 @@ def note(lines: Lines, function: Any, args: tuple, kwargs: dict, made: Any = Non
 
 def _key(a: Any) -> Any:
     """What is equal for arguments that are equal to the last bit."""
-    if type(a) is Value and a.origin != "constant":
-        return id(a)
-    array = a.array if type(a) is Value else a
-    if type(array) in (tuple, list):
-        return tuple(map(_key, array))
-    if isinstance(array, (np.ndarray, np.generic)) and not array.ndim:
-        return array.dtype, array.tobytes()
-    if type(array) is np.ndarray:
-        return id(array)
-    return type(array), repr(array)
+    if type(a) is Value:
+        return a.key
+    if type(a) is tuple or type(a) is list:
+        return tuple(map(_key, a))
+    if isinstance(a, (np.ndarray, np.generic)) and not a.ndim:
+        return a.dtype, a.tobytes()
+    return id(a) if type(a) is np.ndarray else (type(a), repr(a))
+
+
+def _owner(array: Any) -> Any:
+    """The array whose memory a view shows; an array that is no view itself."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
 
 
 def follow(lines: Lines, op: Primitive, args: tuple, attributes: dict, outputs: list) -> tuple:

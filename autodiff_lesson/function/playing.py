@@ -54,7 +54,7 @@ class Player:
         self._assigned = [*writer.assigned, *(v for flat in self._targets for v in flat.variables)]
         self._draws = any(not s.inputs and s.outputs for s in program.steps)
         if not any(step.op is END for step in program.steps):
-            program.tensors = []  # the values of the traced call are not needed any more
+            program.tensors = {}  # the values of the traced call are not needed any more
 
     @functools.cached_property
     def play(self) -> Callable[[list[Tensor]], list[Tensor]]:
