@@ -63,12 +63,12 @@ class Program:
         """Every record as a step."""
         moving = {*self.arguments, *(slot for _, slot in self.variables)}
         places: dict[tuple[int, int], tuple[str, int]] = {}
-        made = []
+        tensors, made = self.tensors, []
         for record, section in zip(tracing.records, tracing.sections, strict=True):
             op, results = record.op, record.outputs
             inputs, outputs = tuple(map(id, record.inputs)), tuple(map(id, results))
-            self.tensors.update(zip(inputs, record.inputs))
-            self.tensors.update(zip(outputs, results))
+            for tensor in (*record.inputs, *results):
+                tensors[id(tensor)] = tensor
             drawn = not inputs and op is not BEGIN
             moves = drawn or op is ASSIGN or not moving.isdisjoint(inputs)
             if moves:

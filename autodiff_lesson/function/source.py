@@ -18,6 +18,7 @@ import numpy as np
 from ..ops.shape import embed
 from ..primitive import Primitive
 from ..printing import show_line
+from ..tensor import Tensor
 from .flat import Fused, fuse, parts_of
 from .following import Line, Lines, Value, follow
 from .memory import LARGE, Plan, order_of, takes_out
@@ -32,6 +33,7 @@ _INFIX = {
     np.equal: "==", np.not_equal: "!=",
 }  # fmt: skip
 _EMBED = embed.__wrapped__  # type: ignore[attr-defined]
+_SILENT = (READ, BEGIN, END)
 SCREEN = 60  # lines; what fits is written so that it reads best
 LONG = 1000  # lines; what is as long is not read
 
@@ -67,7 +69,7 @@ class Writer:
         }
         self._constants: dict[Any, str] = {}
         self.lines: Any = Lines()
-        self._values: dict[int, Value] = {}
+        self._values = _Values(program.tensors, self.lines)
         self._called = called
         self.sources: list[tuple[Value, list]] = []
         self.targets: list[tuple[Value, list]] = []
@@ -87,50 +89,41 @@ class Writer:
         for slot, name in zip(program.arguments, names, strict=True):
             if slot in self._values:  # one tensor in two places
                 continue
-            value = self._values[slot] = self._value(slot, "argument")
+            value = self._values.enter(slot, "argument")
             value.name = self._names.new(name, "x")
         for variable, slot in program.variables:
-            value = self._values[slot] = self._value(slot, "variable")
+            value = self._values.enter(slot, "variable")
             value.name = self._names.new(self._called(variable), "variable")
 
-    def _value(self, slot: int, origin: str) -> Value:
-        return Value(self._program.tensors[slot]._value, self.lines, origin)
-
-    def _of(self, slot: int) -> Value:
-        """The value of a slot: what is not made anew is a constant."""
-        value = self._values.get(slot)
-        if value is None:
-            value = self._values[slot] = self._value(slot, "constant")
-        return value
-
     def _follow(self) -> None:
-        tensors, short = self._program.tensors, len(self._program.steps) < SCREEN
-        hint = hints(self._program, {slot: value.name for slot, value in self._values.items()})
-        for step in self._program.steps:
+        program, values, lines = self._program, self._values, self.lines
+        hint = hints(program, {slot: value.name for slot, value in values.items()})
+        alone = program.contributed if len(program.steps) < SCREEN else set()
+        for step in program.steps:
+            if not step.moving or step.op in _SILENT:
+                continue
+            args = tuple(map(values.__getitem__, step.inputs))
             if step.op is ASSIGN:
-                self._values[step.outputs[0]] = self._of(step.inputs[0])
+                values[step.outputs[0]] = args[0]
                 continue
-            if not step.moving or step.op in (READ, BEGIN, END):
-                continue
-            args = tuple(map(self._of, step.inputs))
-            start = len(self.lines)
-            self.lines.sharing = not short or self._program.contributed.isdisjoint(step.outputs)
-            if step.op is GUARD:
-                self.lines.append(Line(GUARD, args, step.attributes, ()))
-            elif not isinstance(step.op, Primitive):  # print
-                say = functools.partial(show_line, **step.attributes)
-                self.lines.append(Line(say, args, {}, ()))
-            else:
-                outputs = [tensors[slot]._value for slot in step.outputs]
-                made = follow(self.lines, step.op, args, step.attributes, outputs)
+            start = len(lines)
+            if isinstance(step.op, Primitive):
+                lines.sharing = alone.isdisjoint(step.outputs)
+                arrays = [program.tensors[slot]._value for slot in step.outputs]
+                made = follow(lines, step.op, args, step.attributes, arrays)
                 for slot, value in zip(step.outputs, made, strict=True):
-                    self._values[slot] = value
+                    values[slot] = value
                     if not value.hint and value.origin == "line":
                         value.hint = hint.get(slot, "")
-            for line in self.lines[start:]:
-                line.step = step
-        for variable, slot in self._program.assigned:
-            value = self._of(slot)
+            elif step.op is GUARD:
+                lines.append(Line(GUARD, args, step.attributes, ()))
+            else:  # print
+                say = functools.partial(show_line, **step.attributes)
+                lines.append(Line(say, args, {}, ()))
+            for number in range(start, len(lines)):
+                lines[number].step = step
+        for variable, slot in program.assigned:
+            value = values[slot]
             value.hint = value.hint or f"new_{self._called(variable)}"
         self._prints_last()
 
@@ -170,16 +163,18 @@ class Writer:
     # ---------------------------------------------------------------- many variables at once
     def _fuse(self) -> None:
         """Put the same update of several variables into one, on flat arrays."""
-        given = [(variable, self._of(slot)) for variable, slot in self._program.assigned]
-        returned = list(map(self._of, self._program.outputs))
+        given = [(variable, self._values[slot]) for variable, slot in self._program.assigned]
+        returned = [self._values[slot] for slot in self._program.outputs]
         self._embed_together([*returned, *(value for _, value in given)])
         of = {id(value): variable for variable, value in given}
         of.update((id(self._values[slot]), v) for v, slot in self._program.variables)
         for fused in fuse(self.lines, returned, [value for _, value in given]):
             self._take_place(fused, of, set(map(id, returned)))
-        large = {id(line.results[0]) for line in self.lines if takes_out(line, LARGE)}
         at_once = {id(v) for _, variables in self.targets for v in variables}
         alone = [(variable, value) for variable, value in given if id(variable) not in at_once]
+        new = {id(value) for _, value in alone}
+        makers = [line for line in self.lines if line.results and id(line.results[0]) in new]
+        large = {id(line.results[0]) for line in makers if takes_out(line, LARGE)}
         self.results = list(returned)
         for variable, value in alone:
             if id(value) in large:
@@ -455,6 +450,22 @@ class Writer:
             name = self._constants[id(thing)] = self._names.new(hint, "c")
             self.namespace[name] = thing
         return name
+
+
+class _Values(dict[int, Value]):
+    """The values of slots; of a slot that nothing is known of, a constant."""
+
+    def __init__(self, tensors: dict[int, Tensor], lines: Lines):
+        self._tensors = tensors
+        self._lines = lines
+
+    def enter(self, slot: int, origin: str) -> Value:
+        """The value of a slot that comes from outside."""
+        value = self[slot] = Value(self._tensors[slot]._value, self._lines, origin)
+        return value
+
+    def __missing__(self, slot: int) -> Value:
+        return self.enter(slot, "constant")
 
 
 def _taken_apart(flat: Value, parts: list[Value], step: Step) -> Line:
