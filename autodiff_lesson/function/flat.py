@@ -21,7 +21,7 @@ import numpy as np
 
 from ..tensor import Tensor
 from ..variable import Variable
-from .following import Line, Value
+from .following import Line, Value, key_of
 from .memory import LARGE
 
 _EXACT = frozenset(
@@ -116,19 +116,12 @@ def _described(lane: list[Line], counts: dict[int, int]) -> tuple[tuple, list[Va
 
     for line in lane:
         args = [
-            number(a, a.origin == "variable") if type(a) is Value and a.ndim
-            else ("the", id(a)) if type(a) is Value and a.origin != "constant"
-            else _bits(getattr(a, "array", a))
+            number(a, a.origin == "variable") if type(a) is Value and a.ndim else ("the", key_of(a))
             for a in line.args
         ]  # fmt: skip
         result = line.results[0]
         key.append((line.function, *args, number(result, counts[id(result)])))
     return tuple(key), values
-
-
-def _bits(scalar: Any) -> tuple:
-    array = np.asarray(scalar)
-    return type(scalar), array.dtype, array.tobytes()
 
 
 def _fused(lanes: list) -> Fused:

@@ -53,7 +53,7 @@ class Value(np.lib.mixins.NDArrayOperatorsMixin):
         self.origin = origin
         self.hint = hint
         self.name = ""
-        self.key = _key(array) if origin == "constant" else id(self)
+        self.key = key_of(array) if origin == "constant" else id(self)
         self.memory = id(_owner(array)) if isinstance(array, np.ndarray) else 0
 
     shape = property(lambda self: self.array.shape)
@@ -193,7 +193,7 @@ class Lines(list):
 
 def note(lines: Lines, function: Any, args: tuple, kwargs: dict, made: Any = None) -> Value:
     """Note a call on the traced values, and what it gives: ``made``, or it is called."""
-    key = (function, *map(_key, args), *map(_key, kwargs.items())) if lines.sharing else ()
+    key = (function, *map(key_of, args), *map(key_of, kwargs.items())) if lines.sharing else ()
     line = lines.known.get(key)
     if line is None:
         result = Value(_call(function, _arrays(args), kwargs) if made is None else made, lines)
@@ -204,12 +204,12 @@ def note(lines: Lines, function: Any, args: tuple, kwargs: dict, made: Any = Non
     return line.results[0]
 
 
-def _key(a: Any) -> Any:
+def key_of(a: Any) -> Any:
     """What is equal for arguments that are equal to the last bit."""
     if type(a) is Value:
         return a.key
     if type(a) is tuple or type(a) is list:
-        return tuple(map(_key, a))
+        return tuple(map(key_of, a))
     if isinstance(a, (np.ndarray, np.generic)) and not a.ndim:
         return a.dtype, a.tobytes()
     return id(a) if type(a) is np.ndarray else (type(a), repr(a))

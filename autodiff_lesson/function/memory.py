@@ -139,15 +139,12 @@ def _layout(array: Any) -> tuple:
 
 def takes_out(line: Line, size: int) -> bool:
     """Whether the line can write its result, of so many bytes at least, into a given array."""
-    if len(line.results) != 1 or line.results[0].array.nbytes < size:
+    array = line.results[0].array if len(line.results) == 1 else None
+    if not isinstance(array, np.ndarray) or array.nbytes < size or array.base is not None:
         return False
     function = line.function[0] if type(line.function) is tuple else line.function
-    array = line.results[0].array
-    return (
-        (isinstance(function, np.ufunc) or function in (np.dot, np.matmul, "astype"))
-        and isinstance(array, np.ndarray)
-        and array.base is None
-        and (array.flags.c_contiguous or array.transpose(order_of(array)).flags.c_contiguous)
+    return (isinstance(function, np.ufunc) or function in (np.dot, np.matmul, "astype")) and (
+        array.flags.c_contiguous or array.transpose(order_of(array)).flags.c_contiguous
     )
 
 

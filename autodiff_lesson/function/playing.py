@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import marshal
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import repeat
@@ -83,7 +84,7 @@ class Player:
         where something is called and where a loop turns, and between its stores are neither.
         """
         meaning = self._namespace
-        exec(compile(self.text, self._filename, "exec"), meaning)  # not before it is played
+        exec(_compiled(self.text, self._filename), meaning)  # not before it is played
         known: dict[str, Any] = {"__name__": meaning["__name__"], "Tensor": Tensor}
         known |= {"replay": meaning[self._own_name], "memories": []}
         known["memory"] = meaning.get("memory")
@@ -128,7 +129,7 @@ class Player:
             " return results",
         ]
         inside = f"{__file__} (around a replay)"  # tracebacks leave out what is in this folder
-        exec(compile("\n".join(lines), inside, "exec"), known)
+        exec(_compiled("\n".join(lines), inside), known)
         return known.pop("run")  # so that the variables go with it, and not at some collection
 
     def play_heard(self, tensors: list[Tensor]) -> list[Tensor]:
@@ -147,6 +148,16 @@ class Player:
         # in C from end to end: Ctrl-C comes before or after
         deque(map(setattr, variables, repeat("_tensor"), [have[slot] for slot in slots]), 0)
         return [have[slot] for slot in program.outputs]
+
+
+def _compiled(text: str, filename: str) -> Any:
+    """The code of a text. What was compiled before is not again: a cell may be run many times."""
+    return marshal.loads(_marshalled(text, filename))  # as a .pyc file: code of its own each time
+
+
+@functools.lru_cache(maxsize=64)
+def _marshalled(text: str, filename: str) -> bytes:
+    return marshal.dumps(compile(text, filename, "exec"))
 
 
 def _explained(filename: str, steps_at: dict[int, Step], error: Exception) -> Exception:

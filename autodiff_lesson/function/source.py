@@ -68,6 +68,7 @@ class Writer:
             "OtherWay": OtherWay,
         }
         self._constants: dict[Any, str] = {}
+        self._functions: dict[Any, str] = {}
         self.lines: Any = Lines()
         self._values = _Values(program.tensors, self.lines)
         self._called = called
@@ -280,15 +281,16 @@ class Writer:
         memory that is used again is faster than new memory.
         """
         views = [value for view in self.plan.views for value in view.results]
-        kept = set(map(id, [*self.results, *views]))
         long = len(self.lines) >= LONG
+        kept = {*map(id, [*self.results, *views]), *([] if long else self.plan.out)}
         ending: dict[int, list[Value]] = {}
         for number in range(len(self.lines) - 1, -1, -1):
             for value in self.lines[number].values:
-                if id(value) not in kept and value.origin == "line" and not value.hint:
+                if not (long or value.array.nbytes >= LARGE) or value.origin != "line":
+                    continue
+                if not value.hint and id(value) not in kept:
                     kept.add(id(value))
-                    if long or (value.array.nbytes >= LARGE and id(value) not in self.plan.out):
-                        ending.setdefault(number, []).append(value)
+                    ending.setdefault(number, []).append(value)
         return ending
 
     def _members(self, flat: Value, variables: list) -> list[str]:
@@ -328,52 +330,61 @@ class Writer:
         return ", ".join(names) + ("," if len(names) == 1 else "")
 
     def _statement(self, line: Line) -> str:
-        if line.function is GUARD:
+        function, results = line.function, line.results
+        if function is GUARD:
             test = "if not" if line.kwargs["value"] else "if"
             return f"{test} {self._text(line.args[0])}: raise OtherWay"
-        if line.function == "put":
-            return f"{self._text(line.args[0])}[...] = {self._text(line.args[1])}"
-        if line.function == "astype" and id(line.results[0]) in self.plan.out:
-            name = line.results[0].name
-            out, what = self.plan.out[id(line.results[0])], self._text(line.args[0])
-            return f"{name} = {out}; {name}[...] = {what}"
-        if line.function is _EMBED:
-            (result,), places = line.results, line.kwargs.get("places")
-            put = [f"{result.name} = {self._new('zeros', result.shape, result.dtype)}"]
-            for what, key in zip(line.args, places or [line.kwargs["key"]], strict=True):
-                how = "+=" if places else "="
-                put.append(f"{result.name}[{self._key(key)}] {how} {self._text(what)}")
-            return "; ".join(put)
-        call = self._call(line)
-        if not line.results:
+        if function is _EMBED:
+            return self._embedding(line)
+        out = self.plan.out.get(id(results[0])) if results else None
+        call = self._written_method(line, out) if type(function) is str else self._call(line, out)
+        if not results:
             return call
-        names = ", ".join(value.name for value in line.results)
-        return f"{names}{',' if line.several and len(line.results) == 1 else ''} = {call}"
+        names = ", ".join(value.name for value in results)
+        return f"{names}{',' if line.several and len(results) == 1 else ''} = {call}"
 
-    def _call(self, line: Line) -> str:
+    def _embedding(self, line: Line) -> str:
+        (result,), places = line.results, line.kwargs.get("places")
+        put = [f"{result.name} = {self._new('zeros', result.shape, result.dtype)}"]
+        for what, key in zip(line.args, places or [line.kwargs["key"]], strict=True):
+            how = "+=" if places else "="
+            put.append(f"{result.name}[{self._key(key)}] {how} {self._text(what)}")
+        return "; ".join(put)
+
+    def _written_method(self, line: Line, out: str | None) -> str:
+        """What is done with an array by its methods and by brackets."""
+        first, name = self._text(line.args[0]), line.function
+        if name == "T":
+            return f"{first}.T"
+        if name == "getitem":
+            return f"{first}[{self._key(line.args[1])}]"
+        if name == "put":
+            return f"{first}[...] = {self._text(line.args[1])}"
+        if out:  # of astype
+            return f"{out}; {line.results[0].name}[...] = {first}"
+        return f"{first}.{name}({', '.join(map(self._text, line.args[1:]))})"
+
+    def _call(self, line: Line, out: str | None) -> str:
         function, args = line.function, line.args
-        if function == "T":
-            return f"{self._text(args[0])}.T"
-        if function == "getitem":
-            return f"{self._text(args[0])}[{self._key(args[1])}]"
-        if type(function) is str:
-            return f"{self._text(args[0])}.{function}({', '.join(map(self._text, args[1:]))})"
-        out = self.plan.out.get(id(line.results[0])) if line.results else None
-        if function is np.negative and not out:
+        if not isinstance(function, np.ufunc):
+            texts = [self._text(a) for a in args]
+        elif function is np.negative and not out:
             return f"-{self._text(args[0])}"
-        if isinstance(function, np.ufunc) and function in _INFIX and not out:
-            left, right = self._operands(*args)
-            if function is np.power and left.startswith("-"):
-                left = f"({left})"
-            return f"{left} {_INFIX[function]} {right}"
-        ufunc = isinstance(function, np.ufunc)
-        texts = self._operands(*args) if ufunc else [self._text(a) for a in args]
+        else:
+            texts = self._operands(args)
+            if function in _INFIX and not out:
+                left, right = texts
+                if function is np.power and left.startswith("-"):
+                    left = f"({left})"
+                return f"{left} {_INFIX[function]} {right}"
         texts += [f"{key}={self._text(value)}" for key, value in line.kwargs.items()]
         texts += [f"out={out}"] if out else []
-        return f"{self._function(line)}({', '.join(texts)})"
+        name = self._functions.get(function)
+        if name is None:
+            name = self._functions[function] = self._function(function)
+        return f"{name}({', '.join(texts)})"
 
-    def _function(self, line: Line) -> str:
-        function: Any = line.function
+    def _function(self, function: Any) -> str:
         if type(function) is tuple:
             return f"np.{function[0].__name__}.reduce"
         if isinstance(function, functools.partial):
@@ -386,7 +397,7 @@ class Writer:
             return self._bound(forward, identifier(name, "kernel"))
         return self._bound(function, own) if len(self.lines) >= LONG else f"np.{own}"
 
-    def _operands(self, *args: Any) -> list[str]:
+    def _operands(self, args: tuple) -> list[str]:
         return [
             a.name if type(a) is Value and a.origin != "constant" else self._operand(a, args)
             for a in args
