@@ -43,18 +43,19 @@ class Value(np.lib.mixins.NDArrayOperatorsMixin):
         hint: what to call it, where the user's code says that.
         key: equal for two values that are the same to the last bit at each call.
         memory: stands for the memory that it is in; 0 for scalars, which are in none.
+        maker: the line whose result it is.
     """
 
-    __slots__ = ("array", "lines", "name", "origin", "hint", "key", "memory")
+    __slots__ = ("array", "lines", "name", "origin", "hint", "key", "memory", "maker")
 
-    def __init__(self, array: Any, lines: Lines, origin: str = "line", hint: str = ""):
+    def __init__(self, array: Any, lines: Lines, origin: str = "line"):
         self.array = array
         self.lines = lines
         self.origin = origin
-        self.hint = hint
-        self.name = ""
+        self.name = self.hint = ""
         self.key = key_of(array) if origin == "constant" else id(self)
-        self.memory = id(_owner(array)) if isinstance(array, np.ndarray) else 0
+        self.memory = _memory_of(array)
+        self.maker: Line | None = None
 
     shape = property(lambda self: self.array.shape)
     ndim = property(lambda self: self.array.ndim)
@@ -165,6 +166,8 @@ class Line:
                 self.values += [x for x in arg if type(x) is Value]
         self.several = several
         self.step = step
+        for result in results:
+            result.maker = self
 
     @property
     def arrays(self) -> list[Value]:
@@ -177,11 +180,13 @@ class Lines(list):
 
     Attributes:
         sharing: set it to False where each call is to have a line of its own.
+        step: the step of the program that they are noted for.
     """
 
     def __init__(self) -> None:
         self.known: dict[tuple, Line] = {}
         self.sharing = True
+        self.step: Any = None
 
     def cut(self, start: int) -> None:
         """Forget the lines from this one on."""
@@ -193,15 +198,18 @@ class Lines(list):
 
 def note(lines: Lines, function: Any, args: tuple, kwargs: dict, made: Any = None) -> Value:
     """Note a call on the traced values, and what it gives: ``made``, or it is called."""
-    key = (function, *map(key_of, args), *map(key_of, kwargs.items())) if lines.sharing else ()
-    line = lines.known.get(key)
-    if line is None:
-        result = Value(_call(function, _arrays(args), kwargs) if made is None else made, lines)
-        line = Line(function, args, kwargs, (result,))
-        lines.append(line)
-        if key:
-            lines.known[key] = line
-    return line.results[0]
+    key: tuple = ()
+    if lines.sharing:
+        key = (function, *map(key_of, args), *map(key_of, kwargs.items() if kwargs else ()))
+        line = lines.known.get(key)
+        if line is not None:
+            return line.results[0]
+    result = Value(_call(function, _arrays(args), kwargs) if made is None else made, lines)
+    line = Line(function, args, kwargs, (result,), step=lines.step)
+    lines.append(line)
+    if key:
+        lines.known[key] = line
+    return result
 
 
 def key_of(a: Any) -> Any:
@@ -215,29 +223,31 @@ def key_of(a: Any) -> Any:
     return id(a) if type(a) is np.ndarray else (type(a), repr(a))
 
 
-def _owner(array: Any) -> Any:
-    """The array whose memory a view shows; an array that is no view itself."""
+def _memory_of(array: Any) -> int:
+    """The id of the array that has the memory; 0 for a scalar."""
+    if not isinstance(array, np.ndarray):
+        return 0
     while isinstance(array.base, np.ndarray):
         array = array.base
-    return array
+    return id(array)
 
 
-def follow(lines: Lines, op: Primitive, args: tuple, attributes: dict, outputs: list) -> tuple:
+def follow(lines: Lines, op: Primitive, args: tuple, attributes: dict, output: Any) -> tuple:
     """Note the calls that a row makes, and give the values of its outputs.
 
-    ``outputs`` are the arrays that the row made in the traced call.
+    ``output`` is the array that the row made in the traced call, the first if there are several.
     """
     if isinstance(op.forward, np.ufunc):
-        return (note(lines, op.forward, args, {}, outputs[0]),)
+        return (note(lines, op.forward, args, {}, output),)
     start = len(lines)
     try:
         made = _unwrapped(op.forward)(*args, **attributes) if args else None
     except Exception:  # NumPy wraps Opaque in errors of its own
         made = None
-    if type(made) is Value and _same(made.array, outputs[0]):
+    if type(made) is Value and _same(made.array, output):
         return (made,)
     lines.cut(start)
-    return _whole(lines, op, args, attributes, outputs)
+    return _whole(lines, op, args, attributes, output)
 
 
 def _unwrapped(forward: Any) -> Any:
@@ -245,12 +255,12 @@ def _unwrapped(forward: Any) -> Any:
     return getattr(forward, "__wrapped__", forward) if is_python else forward
 
 
-def _whole(lines: Lines, op: Primitive, args: tuple, attributes: dict, outputs: list) -> tuple:
+def _whole(lines: Lines, op: Primitive, args: tuple, attributes: dict, output: Any) -> tuple:
     """Note the call of a kernel as a whole. Draws are not made again, the rest is: so it shows
     which results are views of which values."""
-    made = op.forward(*_arrays(args), **attributes) if args else outputs[0]
+    made = op.forward(*_arrays(args), **attributes) if args else output
     results = tuple(Value(part, lines) for part in (made if type(made) is tuple else (made,)))
-    lines.append(Line(op, args, attributes, results, type(made) is tuple))
+    lines.append(Line(op, args, attributes, results, type(made) is tuple, lines.step))
     return results
 
 
@@ -266,13 +276,11 @@ def _same(one: Any, other: Any) -> bool:
 def _call(function: Any, args: tuple, kwargs: dict) -> Any:
     if type(function) is tuple:
         return function[0].reduce(*args, **kwargs)
-    if function == "T":
-        return args[0].T
+    if type(function) is not str:
+        return function(*args, **kwargs)
     if function == "getitem":
         return args[0][args[1]]
-    if type(function) is str:
-        return getattr(args[0], function)(*args[1:])
-    return function(*args, **kwargs)
+    return args[0].T if function == "T" else getattr(args[0], function)(*args[1:])
 
 
 def _arrays(args: Any) -> Any:

@@ -52,25 +52,24 @@ class Program:
         self.contributed = set(tracing.contributions)
         self.tensors = {id(t): t for t in (*tracing.arguments, *outputs)}
         self.tensors.update((id(t), t) for _, t in tracing.variables.values())
-        self.steps = self._needed(self._made(tracing))
-        inside = {slot for step in self.steps for slot in step.outputs}
-        inside.update(self.arguments, (slot for _, slot in self.variables))
-        used = {slot for step in self.steps for slot in step.inputs} | set(self.outputs)
-        self.constants = {slot: self.tensors[slot] for slot in used - inside}
-        self.variables = [(v, slot) for v, slot in self.variables if slot in used]
-
-    def _made(self, tracing: Tracing) -> list[Step]:
-        """Every record as a step."""
         moving = {*self.arguments, *(slot for _, slot in self.variables)}
+        self.steps, needed = self._needed(self._made(tracing, moving.copy()))
+        inside = moving.union(*[step.outputs for step in self.steps])
+        self.constants = {slot: self.tensors[slot] for slot in needed - inside}
+        self.variables = [(v, slot) for v, slot in self.variables if slot in needed]
+
+    def _made(self, tracing: Tracing, moving: set[int]) -> list[Step]:
+        """Every record as a step; ``moving``: the slots of what may differ at the next call."""
         places: dict[tuple[int, int], tuple[str, int]] = {}
         tensors, made = self.tensors, []
         for record, section in zip(tracing.records, tracing.sections, strict=True):
-            op, results = record.op, record.outputs
+            op, output = record.op, record.output
+            results = output if type(output) is tuple else () if output is None else (output,)
             inputs, outputs = tuple(map(id, record.inputs)), tuple(map(id, results))
             for tensor in (*record.inputs, *results):
                 tensors[id(tensor)] = tensor
-            drawn = not inputs and op is not BEGIN
-            moves = drawn or op is ASSIGN or not moving.isdisjoint(inputs)
+            moves = not moving.isdisjoint(inputs) or op is ASSIGN
+            moves = moves or not inputs and op is not BEGIN  # a draw
             if moves:
                 moving.update(outputs)
             place = id(record.code), record.instruction
@@ -81,25 +80,26 @@ class Program:
             made.append(Step(op, record.attributes, inputs, outputs, where, section, moves))
         return made
 
-    def _needed(self, made: list[Step]) -> list[Step]:
-        """Drop what nothing uses: one sweep from the end."""
+    def _needed(self, made: list[Step]) -> tuple[list[Step], set[int]]:
+        """The steps without those that nothing uses, and all that they use: a sweep from the end."""
         needed = set(self.outputs) | {slot for _, slot in self.assigned}
         kept = []
         customs: list[bool] = []  # whether the custom gradients that we are inside of are needed
         for step in reversed(made):
-            if step.op is END:
+            op = step.op
+            if op is END:
                 customs.append(not needed.isdisjoint(step.outputs))
                 keep = customs[-1]
-            elif step.op is BEGIN:
+            elif op is BEGIN:
                 keep = customs.pop()
             else:
-                keep = _happens(step, needed) or not needed.isdisjoint(step.outputs)
-                if customs and customs[-1] and step.op not in (GUARD, READ):
+                keep = not needed.isdisjoint(step.outputs) or _happens(step, needed)
+                if customs and customs[-1] and op not in (GUARD, READ):
                     keep = True  # the user's grad may use it, which nobody sees from here
             if keep:
                 needed.update(step.inputs)
                 kept.append(step)
-        return kept[::-1]
+        return kept[::-1], needed
 
 
 def _happens(step: Step, needed: set[int]) -> bool:

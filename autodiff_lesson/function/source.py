@@ -11,6 +11,7 @@ import linecache
 import math
 from collections import Counter
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,7 @@ class Writer:
         program, values, lines = self._program, self._values, self.lines
         hint = hints(program, {slot: value.name for slot, value in values.items()})
         alone = program.contributed if len(program.steps) < SCREEN else set()
+        guarded = 0  # the lines up to the last guard
         for step in program.steps:
             if not step.moving or step.op in _SILENT:
                 continue
@@ -107,42 +109,34 @@ class Writer:
             if step.op is ASSIGN:
                 values[step.outputs[0]] = args[0]
                 continue
-            start = len(lines)
+            lines.step = step
             if isinstance(step.op, Primitive):
                 lines.sharing = alone.isdisjoint(step.outputs)
-                arrays = [program.tensors[slot]._value for slot in step.outputs]
-                made = follow(lines, step.op, args, step.attributes, arrays)
+                array = program.tensors[step.outputs[0]]._value
+                made = follow(lines, step.op, args, step.attributes, array)
                 for slot, value in zip(step.outputs, made, strict=True):
                     values[slot] = value
-                    if not value.hint and value.origin == "line":
+                    if value.maker and not value.hint:
                         value.hint = hint.get(slot, "")
             elif step.op is GUARD:
-                lines.append(Line(GUARD, args, step.attributes, ()))
+                lines.append(Line(GUARD, args, step.attributes, (), step=step))
+                guarded = len(lines)
             else:  # print
                 say = functools.partial(show_line, **step.attributes)
-                lines.append(Line(say, args, {}, ()))
-            for number in range(start, len(lines)):
-                lines[number].step = step
+                lines.append(Line(say, args, {}, (), step=step))
         for variable, slot in program.assigned:
             value = values[slot]
             value.hint = value.hint or f"new_{self._called(variable)}"
-        self._prints_last()
-
-    def _prints_last(self) -> None:
-        """What is printed waits until the last guard has held: else it would be printed twice."""
-        guards = [i for i, line in enumerate(self.lines) if line.function is GUARD]
-        if guards:
-            end = guards[-1] + 1
-            early = [n for n in self.lines[:end] if isinstance(n.function, functools.partial)]
-            rest = [n for n in self.lines[:end] if not isinstance(n.function, functools.partial)]
-            self.lines[:end] = rest + early
+        # what is printed waits until the last guard has held: else it would be printed twice
+        lines[:guarded] = sorted(lines[:guarded], key=lambda line: _prints(line.function))
 
     def _embed_together(self, given_out: list[Value]) -> None:
         """What stands in different places of zeros, and is added, comes into one array of zeros.
 
         It is added there too, not only put there: 0.0 + -0.0 is 0.0.
         """
-        embeds = {id(line.results[0]): line for line in self.lines if _places(line)}
+        placed = [n for n in self.lines if n.function is _EMBED and _places(n)]
+        embeds = {id(line.results[0]): line for line in placed}
         if len(embeds) < 2:
             return
         uses = Counter(id(value) for line in self.lines for value in line.values)
@@ -173,9 +167,7 @@ class Writer:
             self._take_place(fused, of, set(map(id, returned)))
         at_once = {id(v) for _, variables in self.targets for v in variables}
         alone = [(variable, value) for variable, value in given if id(variable) not in at_once]
-        new = {id(value) for _, value in alone}
-        makers = [line for line in self.lines if line.results and id(line.results[0]) in new]
-        large = {id(line.results[0]) for line in makers if takes_out(line, LARGE)}
+        large = {id(v) for _, v in alone if v.maker and takes_out(v.maker, LARGE)}
         self.results = list(returned)
         for variable, value in alone:
             if id(value) in large:
@@ -184,8 +176,7 @@ class Writer:
             else:
                 self.assigned.append(variable)
                 self.results.append(value)
-        used = {id(value) for line in self.lines for value in line.values}
-        used.update(map(id, self.results))
+        used = {*map(id, chain(self.results, *[line.values for line in self.lines]))}
         slots = {id(v): slot for v, slot in self._program.variables}
         self.reads = [v for v, slot in self._program.variables if id(self._values[slot]) in used]
         self._given = [*self._program.arguments, *(slots[id(v)] for v in self.reads)]
@@ -338,10 +329,9 @@ class Writer:
             return self._embedding(line)
         out = self.plan.out.get(id(results[0])) if results else None
         call = self._written_method(line, out) if type(function) is str else self._call(line, out)
-        if not results:
-            return call
-        names = ", ".join(value.name for value in results)
-        return f"{names}{',' if line.several and len(results) == 1 else ''} = {call}"
+        if len(results) == 1:
+            return f"{results[0].name}{',' * line.several} = {call}"
+        return ", ".join([value.name for value in results]) + f" = {call}" if results else call
 
     def _embedding(self, line: Line) -> str:
         (result,), places = line.results, line.kwargs.get("places")
@@ -387,7 +377,7 @@ class Writer:
     def _function(self, function: Any) -> str:
         if type(function) is tuple:
             return f"np.{function[0].__name__}.reduce"
-        if isinstance(function, functools.partial):
+        if _prints(function):
             return self._bound(function, "tf_print")
         own = getattr(function, "__name__", "")
         if isinstance(function, Primitive) or getattr(np, own, None) is not function:
@@ -486,11 +476,13 @@ def _taken_apart(flat: Value, parts: list[Value], step: Step) -> Line:
 
 
 def _places(line: Line) -> list[int]:
-    """Where along the first axis a line puts what it embeds in zeros; nothing for other lines."""
-    if line.function is not _EMBED:
-        return []
+    """Where along the first axis a line puts what it embeds in zeros; nothing if elsewhere."""
     places = line.kwargs.get("places") or [line.kwargs["key"]]
     return places if all(type(i) is int and i >= 0 for i in places) else []
+
+
+def _prints(function: Any) -> bool:
+    return isinstance(function, functools.partial)
 
 
 def _ndim(a: Any) -> int:
