@@ -73,13 +73,15 @@ def _last_lines(lines: list[Line], elsewhere: set[int]) -> list[Line]:
 
 
 def _number_by_number(line: Line) -> bool:
+    if type(line.function) is not np.ufunc or line.function not in _EXACT:
+        return False
+    result = line.results[0].array
+    arrays = [value.array for value in line.arrays]
     return (
-        type(line.function) is np.ufunc
-        and line.function in _EXACT
-        and line.results[0].ndim > 0
-        and line.results[0].array.nbytes < LARGE
-        and all(v.shape == line.results[0].shape for v in line.arrays)
-        and all(v.array.flags.c_contiguous for v in (*line.arrays, *line.results))
+        0 < result.ndim
+        and result.nbytes < LARGE
+        and all([array.shape == result.shape for array in arrays])
+        and all([array.flags.c_contiguous for array in (*arrays, result)])
     )
 
 

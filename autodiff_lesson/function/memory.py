@@ -14,6 +14,7 @@ import numpy as np
 from .following import Line, Value
 
 SMALL = 1 << 10  # bytes; NumPy keeps so small pieces of memory at hand, and plain a * b is fastest
+KEPT = float("inf")  # where the number of the last line stands that needs a memory: it is given out
 LARGE = 1 << 15  # bytes; for smaller arrays making them anew costs less than looking who holds them
 
 
@@ -63,34 +64,34 @@ class Plan:
         self._give_arrays()
 
     def _last_uses(self, given_out: list[Value]) -> dict[int, float]:
-        """For each memory the last line that uses it; infinity for what is given out."""
+        """For each memory the last line that uses it."""
         last: dict[int, float] = {}
         for number, line in enumerate(self._lines):
             for value in (*line.results, *line.values):  # also views of one number
                 last[value.memory] = number
-        last.update((value.memory, float("inf")) for value in given_out)
+        last.update((value.memory, KEPT) for value in given_out)
         return last
 
     def _give_parts(self) -> None:
         """What goes into a flat array is written there at once where it can be."""
-        puts = {id(line.args[1]): line for line in reversed(self._lines) if line.function == "put"}
-        for line in self._lines if puts else ():
-            put = puts.get(id(line.results[0])) if line.results else None
-            if put and takes_out(line, 0) and self._last[line.results[0].memory] != float("inf"):
-                self._last[line.results[0].memory] = float("inf")
-                self.out[id(line.results[0])] = put.args[0].name
+        for put in [line for line in self._lines if line.function == "put"]:
+            part, value = put.args
+            if value.maker and takes_out(value.maker, 0) and self._last[value.memory] != KEPT:
+                self._last[value.memory] = KEPT
+                self.out[id(value)] = part.name
                 self.fixed.add(id(put))
 
     def _give_arrays(self) -> None:
         for number, line in enumerate(self._lines):
             used = {value.memory for value in line.values}
-            ending = [m for m in used if m in self._held and self._last[m] == number]
+            ending = [m for m in used if self._last[m] == number and m in self._held]
             # what works element by element may write over what it reads
-            if isinstance(line.function, np.ufunc):
+            over = isinstance(line.function, np.ufunc)
+            if over and ending:
                 self._release(ending)
             if len(line.results) == 1:
                 self._give_array(line, used)
-            if not isinstance(line.function, np.ufunc):
+            if ending and not over:
                 self._release(ending)
 
     def _give_array(self, line: Line, used: set[int]) -> None:
@@ -99,7 +100,7 @@ class Plan:
         if memory in used:
             if memory in self._held:
                 self._fix(line)
-        elif memory and self._last[memory] != float("inf") and takes_out(line, SMALL):
+        elif memory and self._last[memory] != KEPT and takes_out(line, SMALL):
             layout = _layout(result.array)
             self.out[id(result)] = name = self._take(result, layout)
             self._held[memory] = name, layout
@@ -120,7 +121,7 @@ class Plan:
         needed = self._last[value.memory]
         fit = [name for name in free if self._until.get(name, needed) >= needed]
         if fit:
-            name = min(fit, key=lambda name: self._until.get(name, float("inf")))
+            name = min(fit, key=lambda name: self._until.get(name, KEPT))
             free.remove(name)
             return name
         name = self._name("", "m")

@@ -66,7 +66,9 @@ class Program:
             op, output = record.op, record.output
             results = output if type(output) is tuple else () if output is None else (output,)
             inputs, outputs = tuple(map(id, record.inputs)), tuple(map(id, results))
-            for tensor in (*record.inputs, *results):
+            for tensor in record.inputs:
+                tensors[id(tensor)] = tensor
+            for tensor in results:
                 tensors[id(tensor)] = tensor
             moves = not moving.isdisjoint(inputs) or op is ASSIGN
             moves = moves or not inputs and op is not BEGIN  # a draw

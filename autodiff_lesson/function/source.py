@@ -50,7 +50,7 @@ class Writer:
         lines: the calls, in order.
         text: the source.
         namespace: what the names in it mean.
-        steps_at: line number -> the step that it belongs to.
+        steps_at: line number -> the step that it belongs to, or None.
         reads: the variables whose values are handed in, each by itself.
         sources, targets: those whose values are handed in, and come out, in one flat array;
             and large ones, whose new values are written into an array that is handed in.
@@ -81,7 +81,7 @@ class Writer:
         self._lay_out(names)
         self._follow()
         self._fuse()
-        self.steps_at: dict[int, Step] = {}
+        self.steps_at: dict[int, Step | None] = {}
         self.text = self._write(heading)
 
     # ---------------------------------------------------------------- from steps to lines
@@ -223,28 +223,31 @@ class Writer:
         rooms = [(flat, self._names.new("", "room")) for flat, _ in self.targets]
         given_out = [*self.results, *(flat for flat, _ in rooms)]
         plan = self.plan = Plan(self.lines, given_out, rooms, self._parts, self._names.new)
-        body: list[tuple[str, Step | None]] = []
+        body: list[str] = []
+        steps: list[Step | None] = []  # of each line in the body
         section, where = "", ("", 0)
         ending = self._ending()
         free: list[str] = []
         for number, line in enumerate(self.lines):
             step = line.step
+            fixed = id(line) in plan.fixed
             if step.section != section:
                 section = step.section
-                body += [("", None), (f"# ---- {section}", None)]
+                body += ["", f"    # ---- {section}"]
             if step.where != where:
                 where = step.where
-                body.append((f"# {comment(linecache.getline(*where).strip())}", None))
+                body.append(f"    # {comment(linecache.getline(*where).strip())}")
             for result in line.results:
                 if not result.name:
-                    again = free and not result.hint and id(line) not in plan.fixed
+                    again = free and not result.hint and not fixed
                     result.name = free.pop() if again else self._names.new(result.hint, "v")
-            if id(line) in plan.fixed:
-                continue
-            body.append((self._statement(line), step))
-            free += [value.name for value in ending.get(number, ())]
+            if not fixed:
+                steps += [None] * (len(body) - len(steps)) + [step]
+                body.append(f"    {self._statement(line)}")
+                if number in ending:
+                    free += [value.name for value in ending[number]]
         given_back = self._tuple([*self.results, *(flat for flat, _ in self.targets)])
-        body.append((f"return {given_back}", None))
+        body.append(f"    return {given_back}")
         slots = self._given
         given = [
             self._names.new("", "again") if slot in slots[:i] else self._values[slot].name
@@ -259,11 +262,12 @@ class Writer:
         if plan.arrays:
             head += self._memory(plan)
             given.append("memory")
-            body.insert(0, (f"{self._kept(plan)} = memory", None))
         given += [name for _, name in rooms]
         head.append(f"def {self.name}({', '.join(given)}):")
-        self.steps_at = {at: step for at, (_, step) in enumerate(body, len(head) + 1) if step}
-        return "\n".join(head + ["    " + line if line else "" for line, _ in body]) + "\n"
+        if plan.arrays:
+            head.append(f"    {self._kept(plan)} = memory")
+        self.steps_at = dict(enumerate(steps, len(head) + 1))
+        return "\n".join([*head, *body, ""])
 
     def _ending(self) -> dict[int, list[Value]]:
         """The values that nothing needs after a line, by its number: others get their names.
@@ -273,6 +277,9 @@ class Writer:
         """
         views = [value for view in self.plan.views for value in view.results]
         long = len(self.lines) >= LONG
+        made = chain.from_iterable([line.results for line in self.lines])
+        if not long and max([value.array.nbytes for value in made], default=0) < LARGE:
+            return {}
         kept = {*map(id, [*self.results, *views]), *([] if long else self.plan.out)}
         ending: dict[int, list[Value]] = {}
         for number in range(len(self.lines) - 1, -1, -1):
