@@ -43,10 +43,9 @@ class Value(np.lib.mixins.NDArrayOperatorsMixin):
         hint: what to call it, where the user's code says that.
         key: equal for two values that are the same to the last bit at each call.
         memory: stands for the memory that it is in; 0 for scalars, which are in none.
-        maker: the line whose result it is.
     """
 
-    __slots__ = ("array", "lines", "name", "origin", "hint", "key", "memory", "maker")
+    __slots__ = ("array", "lines", "name", "origin", "hint", "key", "memory")
 
     def __init__(self, array: Any, lines: Lines, origin: str = "line"):
         self.array = array
@@ -55,7 +54,6 @@ class Value(np.lib.mixins.NDArrayOperatorsMixin):
         self.name = self.hint = ""
         self.key = key_of(array) if origin == "constant" else id(self)
         self.memory = _memory_of(array)
-        self.maker: Line | None = None
 
     shape = property(lambda self: self.array.shape)
     ndim = property(lambda self: self.array.ndim)
@@ -166,8 +164,6 @@ class Line:
                 self.values += [x for x in arg if type(x) is Value]
         self.several = several
         self.step = step
-        for result in results:
-            result.maker = self
 
     @property
     def arrays(self) -> list[Value]:
@@ -194,6 +190,11 @@ class Lines(list):
             if self.sharing:
                 self.known.popitem()
         del self[start:]
+
+    def release(self) -> None:
+        """Forget all: values and lines that hold each other would wait for the collector."""
+        self.known.clear()
+        self.clear()
 
 
 def note(lines: Lines, function: Any, args: tuple, kwargs: dict, made: Any = None) -> Value:
@@ -273,7 +274,7 @@ def _same(one: Any, other: Any) -> bool:
     )
 
 
-def _call(function: Any, args: tuple, kwargs: dict) -> Any:
+def _call(function: Any, args: list, kwargs: dict) -> Any:
     if type(function) is tuple:
         return function[0].reduce(*args, **kwargs)
     if type(function) is not str:
@@ -283,13 +284,13 @@ def _call(function: Any, args: tuple, kwargs: dict) -> Any:
     return args[0].T if function == "T" else getattr(args[0], function)(*args[1:])
 
 
-def _arrays(args: Any) -> Any:
+def _arrays(args: tuple) -> list:
     """The arguments with arrays in place of values."""
-    return tuple(
+    return [
         a.array
         if type(a) is Value
         else [x.array if type(x) is Value else x for x in a]
         if isinstance(a, (list, tuple)) and any(type(x) is Value for x in a)
         else a
         for a in args
-    )
+    ]

@@ -48,7 +48,10 @@ class Plan:
         self._free: dict[tuple, list[str]] = {}
         # until what is to be given out is written there, rooms are as good as other arrays
         self._until: dict[str, float] = {}
-        written = {id(line.results[0]): n for n, line in enumerate(lines) if line.results}
+        puts = [line for line in lines if line.function == "put"]
+        written: dict[int, int] = {}  # id of a value -> the number of the line that makes it
+        if rooms or puts:
+            written = {id(line.results[0]): n for n, line in enumerate(lines) if line.results}
         for value, room in rooms:
             number = written[id(value)]
             over = isinstance(lines[number].function, np.ufunc)  # may write over what it reads
@@ -60,7 +63,7 @@ class Plan:
             (flat,) = line.values
             self._held[flat.memory] = flat.name, _layout(flat.array)
             self.arrays[flat.name] = flat.array
-        self._give_parts()
+        self._give_parts(puts, written)
         self._give_arrays()
 
     def _last_uses(self, given_out: list[Value]) -> dict[int, float]:
@@ -72,11 +75,12 @@ class Plan:
         last.update((value.memory, KEPT) for value in given_out)
         return last
 
-    def _give_parts(self) -> None:
+    def _give_parts(self, puts: list[Line], written: dict[int, int]) -> None:
         """What goes into a flat array is written there at once where it can be."""
-        for put in [line for line in self._lines if line.function == "put"]:
+        for put in puts:
             part, value = put.args
-            if value.maker and takes_out(value.maker, 0) and self._last[value.memory] != KEPT:
+            maker = self._lines[written[id(value)]] if id(value) in written else None
+            if maker and takes_out(maker, 0) and self._last[value.memory] != KEPT:
                 self._last[value.memory] = KEPT
                 self.out[id(value)] = part.name
                 self.fixed.add(id(put))

@@ -53,8 +53,8 @@ class Player:
         self._sources = [variables for _, variables in writer.sources]
         self._rooms = len(writer.targets)
         self._assigned = [*writer.assigned, *(v for flat in self._targets for v in flat.variables)]
-        self._draws = any(not s.inputs and s.outputs for s in program.steps)
-        if not any(step.op is END for step in program.steps):
+        self._draws = any([step.outputs for step in program.steps if not step.inputs])
+        if END not in [step.op for step in program.steps]:
             program.tensors = {}  # the values of the traced call are not needed any more
 
     @functools.cached_property

@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ _INFIX = {
     np.equal: "==", np.not_equal: "!=",
 }  # fmt: skip
 _EMBED = embed.__wrapped__  # type: ignore[attr-defined]
+_name_of = functools.cache(attrgetter("name"))  # of dtypes, which look it up anew each time
 _SILENT = (READ, BEGIN, END)
 SCREEN = 60  # lines; what fits is written so that it reads best
 LONG = 1000  # lines; what is as long is not read
@@ -70,8 +72,9 @@ class Writer:
         }
         self._constants: dict[Any, str] = {}
         self._functions: dict[Any, str] = {}
-        self.lines: Any = Lines()
-        self._values = _Values(program.tensors, self.lines)
+        noted = Lines()
+        self.lines: Any = noted
+        self._values = _Values(program.tensors, noted)
         self._called = called
         self.sources: list[tuple[Value, list]] = []
         self.targets: list[tuple[Value, list]] = []
@@ -83,6 +86,7 @@ class Writer:
         self._fuse()
         self.steps_at: dict[int, Step | None] = {}
         self.text = self._write(heading)
+        noted.release()
 
     # ---------------------------------------------------------------- from steps to lines
     def _lay_out(self, names: list[str]) -> None:
@@ -116,7 +120,7 @@ class Writer:
                 made = follow(lines, step.op, args, step.attributes, array)
                 for slot, value in zip(step.outputs, made, strict=True):
                     values[slot] = value
-                    if value.maker and not value.hint:
+                    if value.origin == "line" and not value.hint:
                         value.hint = hint.get(slot, "")
             elif step.op is GUARD:
                 lines.append(Line(GUARD, args, step.attributes, (), step=step))
@@ -167,7 +171,9 @@ class Writer:
             self._take_place(fused, of, set(map(id, returned)))
         at_once = {id(v) for _, variables in self.targets for v in variables}
         alone = [(variable, value) for variable, value in given if id(variable) not in at_once]
-        large = {id(v) for _, v in alone if v.maker and takes_out(v.maker, LARGE)}
+        new = {id(value) for _, value in alone}
+        makers = [n for n in self.lines if n.results and id(n.results[0]) in new] if new else []
+        large = {id(line.results[0]) for line in makers if takes_out(line, LARGE)}
         self.results = list(returned)
         for variable, value in alone:
             if id(value) in large:
@@ -387,7 +393,7 @@ class Writer:
         if _prints(function):
             return self._bound(function, "tf_print")
         own = getattr(function, "__name__", "")
-        if isinstance(function, Primitive) or getattr(np, own, None) is not function:
+        if isinstance(function, Primitive) or vars(np).get(own) is not function:
             forward = getattr(function, "forward", function)
             forward = getattr(forward, "__wrapped__", forward)
             name = getattr(function, "name", own)
@@ -420,7 +426,7 @@ class Writer:
         if isinstance(a, (tuple, list)) and not hasattr(a, "_fields"):
             return self._tuple(a)
         if isinstance(a, np.dtype):
-            return self._constants.get(id(a)) or self._bound(a, identifier(a.name, "dtype"))
+            return self._constants.get(id(a)) or self._bound(a, identifier(_name_of(a), "dtype"))
         if isinstance(a, (np.ndarray, np.generic)):
             return self._constant(a)
         return self._bound(a, identifier(type(a).__name__, "c"))
@@ -512,4 +518,4 @@ def _number(a: Any) -> str:
 def _shown(array: Any) -> str:
     if array.ndim == 0:
         return f"{array[()]}"
-    return f"an array of shape {array.shape}, {array.dtype.name}"
+    return f"an array of shape {array.shape}, {_name_of(array.dtype)}"
