@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from operator import attrgetter, is_
 from typing import Any, NamedTuple
@@ -45,9 +45,9 @@ class Fused(NamedTuple):
 
 def fuse(lines: list[Line], returned: list[Value], assigned: list[Value]) -> list[Fused]:
     """Find the chains at the end of a program that do the same to different variables."""
-    counts: dict[int, int] = defaultdict(int)
-    for value in assigned:
-        counts[id(value)] += 1
+    if not assigned:
+        return []
+    counts = Counter(map(id, assigned))
     alike: dict[tuple, list] = defaultdict(list)
     for lane in _lanes(_last_lines(lines, {id(v) for v in returned} - counts.keys())):
         key, values = _described(lane, counts)
@@ -63,7 +63,7 @@ def fuse(lines: list[Line], returned: list[Value], assigned: list[Value]) -> lis
 
 def _last_lines(lines: list[Line], elsewhere: set[int]) -> list[Line]:
     """Those that work number by number, and whose results only such lines use."""
-    found = []
+    found: list[Line] = []
     for line in reversed(lines):
         if line.results and id(line.results[0]) not in elsewhere and _number_by_number(line):
             found.append(line)

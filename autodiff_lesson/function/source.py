@@ -240,16 +240,18 @@ class Writer:
             if step.section != section:
                 section = step.section
                 body += ["", f"    # ---- {section}"]
+                steps += [None, None]
             if step.where != where:
                 where = step.where
                 body.append(f"    # {comment(linecache.getline(*where).strip())}")
+                steps.append(None)
             for result in line.results:
                 if not result.name:
                     again = free and not result.hint and not fixed
                     result.name = free.pop() if again else self._names.new(result.hint, "v")
             if not fixed:
-                steps += [None] * (len(body) - len(steps)) + [step]
-                body.append(f"    {self._statement(line)}")
+                body.append("    " + self._statement(line))
+                steps.append(step)
                 if number in ending:
                     free += [value.name for value in ending[number]]
         given_back = self._tuple([*self.results, *(flat for flat, _ in self.targets)])
@@ -290,11 +292,12 @@ class Writer:
         ending: dict[int, list[Value]] = {}
         for number in range(len(self.lines) - 1, -1, -1):
             for value in self.lines[number].values:
-                if not (long or value.array.nbytes >= LARGE) or value.origin != "line":
+                if id(value) in kept:
                     continue
-                if not value.hint and id(value) not in kept:
-                    kept.add(id(value))
-                    ending.setdefault(number, []).append(value)
+                kept.add(id(value))
+                if (long or value.array.nbytes >= LARGE) and value.origin == "line":
+                    if not value.hint:
+                        ending.setdefault(number, []).append(value)
         return ending
 
     def _members(self, flat: Value, variables: list) -> list[str]:
@@ -401,10 +404,8 @@ class Writer:
         return self._bound(function, own) if len(self.lines) >= LONG else f"np.{own}"
 
     def _operands(self, args: tuple) -> list[str]:
-        return [
-            a.name if type(a) is Value and a.origin != "constant" else self._operand(a, args)
-            for a in args
-        ]
+        # constants have no names
+        return [a.name if type(a) is Value and a.name else self._operand(a, args) for a in args]
 
     def _operand(self, a: Any, args: tuple) -> str:
         """Between scalars a number is written as it is; beside an array, and in a program that is
