@@ -63,7 +63,7 @@ def fuse(lines: list[Line], returned: list[Value], assigned: list[Value]) -> lis
 
 def _last_lines(lines: list[Line], elsewhere: set[int]) -> list[Line]:
     """Those that work number by number, and whose results only such lines use."""
-    found: list[Line] = []
+    found = []
     for line in reversed(lines):
         if line.results and id(line.results[0]) not in elsewhere and _number_by_number(line):
             found.append(line)
@@ -78,10 +78,10 @@ def _number_by_number(line: Line) -> bool:
     result = line.results[0].array
     arrays = [value.array for value in line.arrays]
     return (
-        0 < result.ndim
+        result.ndim > 0
         and result.nbytes < LARGE
-        and all([array.shape == result.shape for array in arrays])
-        and all([array.flags.c_contiguous for array in (*arrays, result)])
+        and all(array.shape == result.shape for array in arrays)
+        and all(array.flags.c_contiguous for array in (*arrays, result))
     )
 
 
@@ -103,7 +103,7 @@ def _lanes(lines: list[Line]) -> Iterable[list[Line]]:
     return lanes.values()
 
 
-def _described(lane: list[Line], counts: dict[int, int]) -> tuple[tuple, list[Value]]:
+def _described(lane: list[Line], counts: Counter[int]) -> tuple[tuple, list[Value]]:
     """What a lane does, in terms that are the same for another that does the same; its arrays."""
     numbers: dict[int, int] = {}
     values: list[Value] = []

@@ -88,12 +88,13 @@ class Plan:
     def _give_arrays(self) -> None:
         for number, line in enumerate(self._lines):
             used = {value.memory for value in line.values}
-            ending = [m for m in used if self._last[m] == number and m in self._held]
+            held = self._held
+            ending = [m for m in used if self._last[m] == number and m in held] if held else []
             # what works element by element may write over what it reads
             over = isinstance(line.function, np.ufunc)
             if over and ending:
                 self._release(ending)
-            if len(line.results) == 1:
+            if len(line.results) == 1 and line.results[0].memory:
                 self._give_array(line, used)
             if ending and not over:
                 self._release(ending)
@@ -104,7 +105,7 @@ class Plan:
         if memory in used:
             if memory in self._held:
                 self._fix(line)
-        elif memory and self._last[memory] != KEPT and takes_out(line, SMALL):
+        elif self._last[memory] != KEPT and takes_out(line, SMALL):
             layout = _layout(result.array)
             self.out[id(result)] = name = self._take(result, layout)
             self._held[memory] = name, layout

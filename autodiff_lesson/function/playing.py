@@ -53,7 +53,7 @@ class Player:
         self._sources = [variables for _, variables in writer.sources]
         self._rooms = len(writer.targets)
         self._assigned = [*writer.assigned, *(v for flat in self._targets for v in flat.variables)]
-        self._draws = any([step.outputs for step in program.steps if not step.inputs])
+        self._draws = any(step.outputs for step in program.steps if not step.inputs)
         if END not in [step.op for step in program.steps]:
             program.tensors = {}  # the values of the traced call are not needed any more
 
@@ -160,12 +160,12 @@ def _marshalled(text: str, filename: str) -> bytes:
     return marshal.dumps(compile(text, filename, "exec"))
 
 
-def _explained(filename: str, steps_at: dict[int, Step], error: Exception) -> Exception:
+def _explained(filename: str, steps_at: dict[int, Step | None], error: Exception) -> Exception:
     """The same error as without the replay: which operation, on which of the user's lines."""
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == filename and trace.tb_lineno in steps_at:
-            step = steps_at[trace.tb_lineno]
+        step = steps_at.get(trace.tb_lineno)
+        if step and trace.tb_frame.f_code.co_filename == filename:
             place = f"{display_name(step.where[0])}, line {step.where[1]}"
             return InvalidArgumentError(f"{step.op.name} at {place}: {error}")
         trace = trace.tb_next

@@ -70,8 +70,8 @@ class Program:
                 tensors[id(tensor)] = tensor
             for tensor in results:
                 tensors[id(tensor)] = tensor
-            moves = not moving.isdisjoint(inputs) or op is ASSIGN
-            moves = moves or not inputs and op is not BEGIN  # a draw
+            draws = not inputs and op is not BEGIN
+            moves = draws or op is ASSIGN or not moving.isdisjoint(inputs)
             if moves:
                 moving.update(outputs)
             place = id(record.code), record.instruction
@@ -83,7 +83,7 @@ class Program:
         return made
 
     def _needed(self, made: list[Step]) -> tuple[list[Step], set[int]]:
-        """The steps without those that nothing uses, and all that they use: a sweep from the end."""
+        """The steps that something uses, and the slots that they use: a sweep from the end."""
         needed = set(self.outputs) | {slot for _, slot in self.assigned}
         kept = []
         customs: list[bool] = []  # whether the custom gradients that we are inside of are needed

@@ -36,7 +36,6 @@ _INFIX = {
 }  # fmt: skip
 _EMBED = embed.__wrapped__  # type: ignore[attr-defined]
 _name_of = functools.cache(attrgetter("name"))  # of dtypes, which look it up anew each time
-_SILENT = (READ, BEGIN, END)
 SCREEN = 60  # lines; what fits is written so that it reads best
 LONG = 1000  # lines; what is as long is not read
 
@@ -107,12 +106,9 @@ class Writer:
         alone = program.contributed if len(program.steps) < SCREEN else set()
         guarded = 0  # the lines up to the last guard
         for step in program.steps:
-            if not step.moving or step.op in _SILENT:
+            if not step.moving:
                 continue
             args = tuple(map(values.__getitem__, step.inputs))
-            if step.op is ASSIGN:
-                values[step.outputs[0]] = args[0]
-                continue
             lines.step = step
             if isinstance(step.op, Primitive):
                 lines.sharing = alone.isdisjoint(step.outputs)
@@ -122,10 +118,12 @@ class Writer:
                     values[slot] = value
                     if value.origin == "line" and not value.hint:
                         value.hint = hint.get(slot, "")
+            elif step.op is ASSIGN:
+                values[step.outputs[0]] = args[0]
             elif step.op is GUARD:
                 lines.append(Line(GUARD, args, step.attributes, (), step=step))
                 guarded = len(lines)
-            else:  # print
+            elif step.op not in (READ, BEGIN, END):  # print
                 say = functools.partial(show_line, **step.attributes)
                 lines.append(Line(say, args, {}, (), step=step))
         for variable, slot in program.assigned:
@@ -295,9 +293,9 @@ class Writer:
                 if id(value) in kept:
                     continue
                 kept.add(id(value))
-                if (long or value.array.nbytes >= LARGE) and value.origin == "line":
-                    if not value.hint:
-                        ending.setdefault(number, []).append(value)
+                big = long or value.array.nbytes >= LARGE
+                if big and value.origin == "line" and not value.hint:
+                    ending.setdefault(number, []).append(value)
         return ending
 
     def _members(self, flat: Value, variables: list) -> list[str]:
