@@ -48,7 +48,7 @@ class Writer:
     """Writes one program.
 
     Attributes:
-        lines: the calls, in order.
+        lines: the calls, in order, while they are written.
         text: the source.
         namespace: what the names in it mean.
         steps_at: line number -> the step that it belongs to, or None.
@@ -169,13 +169,11 @@ class Writer:
             self._take_place(fused, of, set(map(id, returned)))
         at_once = {id(v) for _, variables in self.targets for v in variables}
         alone = [(variable, value) for variable, value in given if id(variable) not in at_once]
-        new = {id(value) for _, value in alone}
-        makers = [n for n in self.lines if n.results and id(n.results[0]) in new] if new else []
-        large = {id(line.results[0]) for line in makers if takes_out(line, LARGE)}
+        makers = {id(line.results[0]): line for line in self.lines if alone and line.results}
         self.results = list(returned)
         for variable, value in alone:
-            if id(value) in large:
-                large.remove(id(value))
+            maker = makers.pop(id(value), None)  # one value is written to one place
+            if maker and takes_out(maker, LARGE):
                 self.targets.append((value, [variable]))
             else:
                 self.assigned.append(variable)
@@ -466,19 +464,17 @@ class Writer:
 
 
 class _Values(dict[int, Value]):
-    """The values of slots; of a slot that nothing is known of, a constant."""
+    """The values of slots; of a slot that no line makes and nobody hands in, a constant."""
 
     def __init__(self, tensors: dict[int, Tensor], lines: Lines):
         self._tensors = tensors
         self._lines = lines
 
-    def enter(self, slot: int, origin: str) -> Value:
-        """The value of a slot that comes from outside."""
+    def __missing__(self, slot: int, origin: str = "constant") -> Value:
         value = self[slot] = Value(self._tensors[slot]._value, self._lines, origin)
         return value
 
-    def __missing__(self, slot: int) -> Value:
-        return self.enter(slot, "constant")
+    enter = __missing__
 
 
 def _taken_apart(flat: Value, parts: list[Value], step: Step) -> Line:
