@@ -53,7 +53,9 @@ class Value(np.lib.mixins.NDArrayOperatorsMixin):
         self.origin = origin
         self.name = self.hint = ""
         self.key = key_of(array) if origin == "constant" else id(self)
-        self.memory = _memory_of(array)
+        while isinstance(base := getattr(array, "base", None), np.ndarray):
+            array = base
+        self.memory = id(array) if isinstance(array, np.ndarray) else 0
 
     shape = property(lambda self: self.array.shape)
     ndim = property(lambda self: self.array.ndim)
@@ -222,15 +224,6 @@ def key_of(a: Any) -> Any:
     if isinstance(a, (np.ndarray, np.generic)) and not a.ndim:
         return a.dtype, a.tobytes()
     return id(a) if type(a) is np.ndarray else (type(a), repr(a))
-
-
-def _memory_of(array: Any) -> int:
-    """The id of the array that has the memory; 0 for a scalar."""
-    if not isinstance(array, np.ndarray):
-        return 0
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return id(array)
 
 
 def follow(lines: Lines, op: Primitive, args: tuple, attributes: dict, output: Any) -> tuple:

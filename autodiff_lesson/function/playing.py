@@ -19,6 +19,8 @@ from .program import Program, Step
 from .source import Writer
 from .tracing import END
 
+REMEMBERED = 1 << 14  # letters; a longer text is compiled each time, rather than kept
+
 
 def undrawn_if_failed(run: Any, tensors: list[Tensor], assigned: list) -> list[Tensor]:
     """Run; if that fails before anything was assigned, put random numbers back undrawn."""
@@ -151,8 +153,10 @@ class Player:
 
 
 def _compiled(text: str, filename: str) -> Any:
-    """The code of a text. What was compiled before is not again: a cell may be run many times."""
-    return marshal.loads(_marshalled(text, filename))  # as a .pyc file: code of its own each time
+    """The code of a text. One that a screen or two can hold is compiled once: a cell runs often."""
+    if len(text) > REMEMBERED:
+        return compile(text, filename, "exec")
+    return marshal.loads(_marshalled(text, filename))  # as from a .pyc file: it shares nothing
 
 
 @functools.lru_cache(maxsize=64)

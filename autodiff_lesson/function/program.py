@@ -70,8 +70,8 @@ class Program:
                 tensors[id(tensor)] = tensor
             for tensor in results:
                 tensors[id(tensor)] = tensor
-            draws = not inputs and op is not BEGIN
-            moves = draws or op is ASSIGN or not moving.isdisjoint(inputs)
+            drawn = not inputs and op is not BEGIN
+            moves = not moving.isdisjoint(inputs) or drawn or op is ASSIGN
             if moves:
                 moving.update(outputs)
             place = id(record.code), record.instruction
