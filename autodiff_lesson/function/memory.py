@@ -14,8 +14,8 @@ import numpy as np
 from .following import Line, Value
 
 SMALL = 1 << 10  # bytes; NumPy keeps so small pieces of memory at hand, and plain a * b is fastest
-KEPT = float("inf")  # where the number of the last line stands that needs a memory: it is given out
 LARGE = 1 << 15  # bytes; for smaller arrays making them anew costs less than looking who holds them
+KEPT = float("inf")  # in place of the last line that uses a memory: it is given out
 
 
 class Plan:
