@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from operator import attrgetter, is_
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ import numpy as np
 
 from ..tensor import Tensor
 from ..variable import Variable
-from .following import Line, Value
+from .following import Line, Value, key_of
 from .memory import LARGE
 
 _EXACT = frozenset(
@@ -45,9 +45,9 @@ class Fused(NamedTuple):
 
 def fuse(lines: list[Line], returned: list[Value], assigned: list[Value]) -> list[Fused]:
     """Find the chains at the end of a program that do the same to different variables."""
-    counts: dict[int, int] = defaultdict(int)
-    for value in assigned:
-        counts[id(value)] += 1
+    if not assigned:
+        return []
+    counts = Counter(map(id, assigned))
     alike: dict[tuple, list] = defaultdict(list)
     for lane in _lanes(_last_lines(lines, {id(v) for v in returned} - counts.keys())):
         key, values = _described(lane, counts)
@@ -65,21 +65,23 @@ def _last_lines(lines: list[Line], elsewhere: set[int]) -> list[Line]:
     """Those that work number by number, and whose results only such lines use."""
     found = []
     for line in reversed(lines):
-        if _number_by_number(line) and id(line.results[0]) not in elsewhere:
+        if line.results and id(line.results[0]) not in elsewhere and _number_by_number(line):
             found.append(line)
         else:
-            elsewhere.update(map(id, line.arrays))
+            elsewhere.update(map(id, line.values))
     return found[::-1]
 
 
 def _number_by_number(line: Line) -> bool:
+    if type(line.function) is not np.ufunc or line.function not in _EXACT:
+        return False
+    result = line.results[0].array
+    arrays = [value.array for value in line.arrays]
     return (
-        type(line.function) is np.ufunc
-        and line.function in _EXACT
-        and line.results[0].ndim > 0
-        and line.results[0].array.nbytes < LARGE
-        and all(v.shape == line.results[0].shape for v in line.arrays)
-        and all(v.array.flags.c_contiguous for v in (*line.arrays, *line.results))
+        result.ndim > 0
+        and result.nbytes < LARGE
+        and all(array.shape == result.shape for array in arrays)
+        and all(array.flags.c_contiguous for array in (*arrays, result))
     )
 
 
@@ -101,7 +103,7 @@ def _lanes(lines: list[Line]) -> Iterable[list[Line]]:
     return lanes.values()
 
 
-def _described(lane: list[Line], counts: dict[int, int]) -> tuple[tuple, list[Value]]:
+def _described(lane: list[Line], counts: Counter[int]) -> tuple[tuple, list[Value]]:
     """What a lane does, in terms that are the same for another that does the same; its arrays."""
     numbers: dict[int, int] = {}
     values: list[Value] = []
@@ -116,19 +118,12 @@ def _described(lane: list[Line], counts: dict[int, int]) -> tuple[tuple, list[Va
 
     for line in lane:
         args = [
-            number(a, a.origin == "variable") if type(a) is Value and a.ndim
-            else ("the", id(a)) if type(a) is Value and a.origin != "constant"
-            else _bits(getattr(a, "array", a))
+            number(a, a.origin == "variable") if type(a) is Value and a.ndim else ("the", key_of(a))
             for a in line.args
         ]  # fmt: skip
         result = line.results[0]
         key.append((line.function, *args, number(result, counts[id(result)])))
     return tuple(key), values
-
-
-def _bits(scalar: Any) -> tuple:
-    array = np.asarray(scalar)
-    return type(scalar), array.dtype, array.tobytes()
 
 
 def _fused(lanes: list) -> Fused:

@@ -39,17 +39,23 @@ class Value(np.lib.mixins.NDArrayOperatorsMixin):
         array: the NumPy array or scalar.
         lines: where to note.
         name: what it is called in the source, filled in when that is written.
-        origin: 'argument', 'variable', 'constant' or 'line'.
+        origin: 'argument', 'variable', 'constant', 'line' or 'part'.
+        hint: what to call it, where the user's code says that.
+        key: equal for two values that are the same to the last bit at each call.
+        memory: stands for the memory that it is in; 0 for scalars, which are in none.
     """
 
-    __slots__ = ("array", "lines", "name", "origin", "hint")
+    __slots__ = ("array", "lines", "name", "origin", "hint", "key", "memory")
 
-    def __init__(self, array: Any, lines: Lines, origin: str = "line", hint: str = ""):
+    def __init__(self, array: Any, lines: Lines, origin: str = "line"):
         self.array = array
         self.lines = lines
         self.origin = origin
-        self.hint = hint
-        self.name = ""
+        self.name = self.hint = ""
+        self.key = key_of(array) if origin == "constant" else id(self)
+        while isinstance(base := getattr(array, "base", None), np.ndarray):
+            array = base
+        self.memory = id(array) if isinstance(array, np.ndarray) else 0
 
     shape = property(lambda self: self.array.shape)
     ndim = property(lambda self: self.array.ndim)
@@ -137,12 +143,12 @@ class Line:
             has it.
         args, kwargs: values, and what is written as it is.
         results: the values that it makes, more than one only for a whole kernel.
-        values, arrays: those that it uses; and those of them that are no scalars.
+        values: those that it uses.
         step: the step of the program that it belongs to.
         several: whether a kernel gives a tuple.
     """
 
-    __slots__ = ("args", "arrays", "function", "kwargs", "results", "several", "step", "values")
+    __slots__ = ("args", "function", "kwargs", "results", "several", "step", "values")
 
     def __init__(
         self, function: Any, args: tuple, kwargs: dict, results: tuple, several: bool = False,
@@ -158,9 +164,13 @@ class Line:
                 self.values.append(arg)
             elif isinstance(arg, (list, tuple)):
                 self.values += [x for x in arg if type(x) is Value]
-        self.arrays = [value for value in self.values if value.array.ndim]
         self.several = several
         self.step = step
+
+    @property
+    def arrays(self) -> list[Value]:
+        """Those of the values that are no scalars."""
+        return [value for value in self.values if value.array.ndim]
 
 
 class Lines(list):
@@ -168,11 +178,13 @@ class Lines(list):
 
     Attributes:
         sharing: set it to False where each call is to have a line of its own.
+        step: the step of the program that they are noted for.
     """
 
     def __init__(self) -> None:
         self.known: dict[tuple, Line] = {}
         self.sharing = True
+        self.step: Any = None
 
     def cut(self, start: int) -> None:
         """Forget the lines from this one on."""
@@ -181,50 +193,55 @@ class Lines(list):
                 self.known.popitem()
         del self[start:]
 
+    def release(self) -> None:
+        """Forget all: values and lines that hold each other would wait for the collector."""
+        self.known.clear()
+        self.clear()
+
 
 def note(lines: Lines, function: Any, args: tuple, kwargs: dict, made: Any = None) -> Value:
     """Note a call on the traced values, and what it gives: ``made``, or it is called."""
-    key = (function, *map(_key, args), *map(_key, kwargs.items())) if lines.sharing else ()
-    line = lines.known.get(key)
-    if line is None:
-        result = Value(_call(function, _arrays(args), kwargs) if made is None else made, lines)
-        line = Line(function, args, kwargs, (result,))
-        lines.append(line)
-        if key:
-            lines.known[key] = line
-    return line.results[0]
+    key: tuple = ()
+    if lines.sharing:
+        key = (function, *map(key_of, args), *map(key_of, kwargs.items() if kwargs else ()))
+        line = lines.known.get(key)
+        if line is not None:
+            return line.results[0]
+    result = Value(_call(function, _arrays(args), kwargs) if made is None else made, lines)
+    line = Line(function, args, kwargs, (result,), step=lines.step)
+    lines.append(line)
+    if key:
+        lines.known[key] = line
+    return result
 
 
-def _key(a: Any) -> Any:
+def key_of(a: Any) -> Any:
     """What is equal for arguments that are equal to the last bit."""
-    if type(a) is Value and a.origin != "constant":
-        return id(a)
-    array = a.array if type(a) is Value else a
-    if type(array) in (tuple, list):
-        return tuple(map(_key, array))
-    if isinstance(array, (np.ndarray, np.generic)) and not array.ndim:
-        return array.dtype, array.tobytes()
-    if type(array) is np.ndarray:
-        return id(array)
-    return type(array), repr(array)
+    if type(a) is Value:
+        return a.key
+    if type(a) is tuple or type(a) is list:
+        return tuple(map(key_of, a))
+    if isinstance(a, (np.ndarray, np.generic)) and not a.ndim:
+        return a.dtype, a.tobytes()
+    return id(a) if type(a) is np.ndarray else (type(a), repr(a))
 
 
-def follow(lines: Lines, op: Primitive, args: tuple, attributes: dict, outputs: list) -> tuple:
+def follow(lines: Lines, op: Primitive, args: tuple, attributes: dict, output: Any) -> tuple:
     """Note the calls that a row makes, and give the values of its outputs.
 
-    ``outputs`` are the arrays that the row made in the traced call.
+    ``output`` is the array that the row made in the traced call, the first if there are several.
     """
     if isinstance(op.forward, np.ufunc):
-        return (note(lines, op.forward, args, {}, outputs[0]),)
+        return (note(lines, op.forward, args, {}, output),)
     start = len(lines)
     try:
         made = _unwrapped(op.forward)(*args, **attributes) if args else None
     except Exception:  # NumPy wraps Opaque in errors of its own
         made = None
-    if type(made) is Value and _same(made.array, outputs[0]):
+    if type(made) is Value and _same(made.array, output):
         return (made,)
     lines.cut(start)
-    return _whole(lines, op, args, attributes, outputs)
+    return _whole(lines, op, args, attributes, output)
 
 
 def _unwrapped(forward: Any) -> Any:
@@ -232,12 +249,12 @@ def _unwrapped(forward: Any) -> Any:
     return getattr(forward, "__wrapped__", forward) if is_python else forward
 
 
-def _whole(lines: Lines, op: Primitive, args: tuple, attributes: dict, outputs: list) -> tuple:
+def _whole(lines: Lines, op: Primitive, args: tuple, attributes: dict, output: Any) -> tuple:
     """Note the call of a kernel as a whole. Draws are not made again, the rest is: so it shows
     which results are views of which values."""
-    made = op.forward(*_arrays(args), **attributes) if args else outputs[0]
+    made = op.forward(*_arrays(args), **attributes) if args else output
     results = tuple(Value(part, lines) for part in (made if type(made) is tuple else (made,)))
-    lines.append(Line(op, args, attributes, results, type(made) is tuple))
+    lines.append(Line(op, args, attributes, results, type(made) is tuple, lines.step))
     return results
 
 
@@ -250,25 +267,23 @@ def _same(one: Any, other: Any) -> bool:
     )
 
 
-def _call(function: Any, args: tuple, kwargs: dict) -> Any:
+def _call(function: Any, args: list, kwargs: dict) -> Any:
     if type(function) is tuple:
         return function[0].reduce(*args, **kwargs)
-    if function == "T":
-        return args[0].T
+    if type(function) is not str:
+        return function(*args, **kwargs)
     if function == "getitem":
         return args[0][args[1]]
-    if type(function) is str:
-        return getattr(args[0], function)(*args[1:])
-    return function(*args, **kwargs)
+    return args[0].T if function == "T" else getattr(args[0], function)(*args[1:])
 
 
-def _arrays(args: Any) -> Any:
+def _arrays(args: tuple) -> list:
     """The arguments with arrays in place of values."""
-    return tuple(
+    return [
         a.array
         if type(a) is Value
         else [x.array if type(x) is Value else x for x in a]
         if isinstance(a, (list, tuple)) and any(type(x) is Value for x in a)
         else a
         for a in args
-    )
+    ]

@@ -98,8 +98,7 @@ def _customized(
     custom: CustomGradient, inputs: list, outputs: tuple, program: Program, have: dict[int, Tensor]
 ) -> None:
     """Tell the tapes of a call of a custom gradient, and the functions that it ends."""
-    replaced = {id(program.tensors[slot]): tensor for slot, tensor in have.items()}
-    op = _Substituted(custom, program.tensors, replaced)
+    op = _Substituted(custom, list(program.tensors.values()), have.copy())
     frame = user_frame()
     made = Record(
         op, tuple(inputs), {}, outputs if len(outputs) > 1 else outputs[0],
@@ -117,6 +116,7 @@ class _Substituted(CustomGradient):
     """
 
     def __init__(self, custom: CustomGradient, old: list[Tensor], replaced: dict[int, Tensor]):
+        """``replaced``: what has taken the places of the old ones, by their ids."""
         super().__init__(custom.function, custom.grad, custom.arguments, custom.variables)
         self._old = old
         self._replaced = replaced

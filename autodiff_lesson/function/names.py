@@ -22,7 +22,7 @@ class Names:
 
     def new(self, hint: str, otherwise: str) -> str:
         """A name like ``hint``: itself, or with a number; ``v1``, ``v2`` where there is none."""
-        name = identifier(hint)
+        name = hint and identifier(hint)
         if not name or name in self._used:
             begin = name + "_" if name else otherwise
             number = self._numbers.get(begin, 2 if name else 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import marshal
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import repeat
@@ -17,6 +18,8 @@ from .hearing import announced, check_guards, play_heard
 from .program import Program, Step
 from .source import Writer
 from .tracing import END
+
+REMEMBERED = 1 << 14  # letters; a longer text is compiled each time, rather than kept
 
 
 def undrawn_if_failed(run: Any, tensors: list[Tensor], assigned: list) -> list[Tensor]:
@@ -52,9 +55,9 @@ class Player:
         self._sources = [variables for _, variables in writer.sources]
         self._rooms = len(writer.targets)
         self._assigned = [*writer.assigned, *(v for flat in self._targets for v in flat.variables)]
-        self._draws = any(not s.inputs and s.outputs for s in program.steps)
-        if not any(step.op is END for step in program.steps):
-            program.tensors = []  # the values of the traced call are not needed any more
+        self._draws = any(step.outputs for step in program.steps if not step.inputs)
+        if END not in [step.op for step in program.steps]:
+            program.tensors = {}  # the values of the traced call are not needed any more
 
     @functools.cached_property
     def play(self) -> Callable[[list[Tensor]], list[Tensor]]:
@@ -83,7 +86,7 @@ class Player:
         where something is called and where a loop turns, and between its stores are neither.
         """
         meaning = self._namespace
-        exec(compile(self.text, self._filename, "exec"), meaning)  # not before it is played
+        exec(_compiled(self.text, self._filename), meaning)  # not before it is played
         known: dict[str, Any] = {"__name__": meaning["__name__"], "Tensor": Tensor}
         known |= {"replay": meaning[self._own_name], "memories": []}
         known["memory"] = meaning.get("memory")
@@ -128,7 +131,7 @@ class Player:
             " return results",
         ]
         inside = f"{__file__} (around a replay)"  # tracebacks leave out what is in this folder
-        exec(compile("\n".join(lines), inside, "exec"), known)
+        exec(_compiled("\n".join(lines), inside), known)
         return known.pop("run")  # so that the variables go with it, and not at some collection
 
     def play_heard(self, tensors: list[Tensor]) -> list[Tensor]:
@@ -149,12 +152,24 @@ class Player:
         return [have[slot] for slot in program.outputs]
 
 
-def _explained(filename: str, steps_at: dict[int, Step], error: Exception) -> Exception:
+def _compiled(text: str, filename: str) -> Any:
+    """The code of a text. One that a screen or two can hold is compiled once: a cell runs often."""
+    if len(text) > REMEMBERED:
+        return compile(text, filename, "exec")
+    return marshal.loads(_marshalled(text, filename))  # as from a .pyc file: it shares nothing
+
+
+@functools.lru_cache(maxsize=64)
+def _marshalled(text: str, filename: str) -> bytes:
+    return marshal.dumps(compile(text, filename, "exec"))
+
+
+def _explained(filename: str, steps_at: dict[int, Step | None], error: Exception) -> Exception:
     """The same error as without the replay: which operation, on which of the user's lines."""
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == filename and trace.tb_lineno in steps_at:
-            step = steps_at[trace.tb_lineno]
+        step = steps_at.get(trace.tb_lineno)
+        if step and trace.tb_frame.f_code.co_filename == filename:
             place = f"{display_name(step.where[0])}, line {step.where[1]}"
             return InvalidArgumentError(f"{step.op.name} at {place}: {error}")
         trace = trace.tb_next

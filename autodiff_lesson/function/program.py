@@ -28,7 +28,7 @@ class Step(NamedTuple):
 
 
 class Program:
-    """What a function does, as steps between slots.
+    """What a function does, as steps between slots: the ids that the tensors had while traced.
 
     Attributes:
         arguments: the slots of the arguments.
@@ -37,77 +37,71 @@ class Program:
         steps: what is needed, in order.
         outputs: the slots of what is returned.
         assigned: (variable, slot) of each variable that gets a new value.
+        adjoints: the slot of an adjoint -> that of what it belongs to.
         contributed: slots of what a backward pass added up: each is worth a line of its own.
         tensors: slot -> tensor of the traced call, while the source is being written.
     """
 
     def __init__(self, tracing: Tracing, outputs: list[Tensor]):
-        self.tensors: list[Tensor] = []
-        self._slots: dict[int, int] = {}
-        self.arguments = [self._slot(t) for t in tracing.arguments]
-        self.variables = [(v, self._slot(t)) for v, t in tracing.variables.values()]
-        made = self._made(tracing)
-        self.outputs = [self._slot(t) for t in outputs]
+        self.arguments = [id(t) for t in tracing.arguments]
+        self.variables = [(v, id(t)) for v, t in tracing.variables.values()]
+        self.outputs = [id(t) for t in outputs]
         final = {id(r.attributes["variable"]): r for r in tracing.records if r.op is ASSIGN}
-        self.assigned = [(r.attributes["variable"], self._slot(r.output)) for r in final.values()]
-        self.steps = self._needed(made)
-        inside = {slot for step in self.steps for slot in step.outputs}
-        inside.update(self.arguments, (slot for _, slot in self.variables))
-        used = {slot for step in self.steps for slot in step.inputs} | set(self.outputs)
-        self.constants = {slot: self.tensors[slot] for slot in used - inside}
-        self.adjoints = {
-            self._slots[id(adjoint)]: self._slots[id(of)]
-            for adjoint, of in tracing.adjoints.values()
-            if id(adjoint) in self._slots and id(of) in self._slots
-        }
-        self.contributed = {self._slots[i] for i in tracing.contributions if i in self._slots}
-        self._drop_unread_variables(used)
+        self.assigned = [(r.attributes["variable"], id(r.output)) for r in final.values()]
+        self.adjoints = {id(adjoint): id(of) for adjoint, of in tracing.adjoints.values()}
+        self.contributed = set(tracing.contributions)
+        self.tensors = {id(t): t for t in (*tracing.arguments, *outputs)}
+        self.tensors.update((id(t), t) for _, t in tracing.variables.values())
+        moving = {*self.arguments, *(slot for _, slot in self.variables)}
+        self.steps, needed = self._needed(self._made(tracing, moving.copy()))
+        inside = moving.union(*[step.outputs for step in self.steps])
+        self.constants = {slot: self.tensors[slot] for slot in needed - inside}
+        self.variables = [(v, slot) for v, slot in self.variables if slot in needed]
 
-    def _slot(self, tensor: Tensor) -> int:
-        slot = self._slots.get(id(tensor))
-        if slot is None:
-            slot = self._slots[id(tensor)] = len(self.tensors)
-            self.tensors.append(tensor)
-        return slot
-
-    def _made(self, tracing: Tracing) -> list[Step]:
-        """Every record as a step."""
-        moving = set(self.arguments) | {slot for _, slot in self.variables}
-        made = []
+    def _made(self, tracing: Tracing, moving: set[int]) -> list[Step]:
+        """Every record as a step; ``moving``: the slots of what may differ at the next call."""
+        places: dict[tuple[int, int], tuple[str, int]] = {}
+        tensors, made = self.tensors, []
         for record, section in zip(tracing.records, tracing.sections, strict=True):
-            inputs = tuple(map(self._slot, record.inputs))
-            outputs = tuple(map(self._slot, record.outputs))
-            drawn = not inputs and record.op is not BEGIN
-            moves = drawn or record.op is ASSIGN or not moving.isdisjoint(inputs)
+            op, output = record.op, record.output
+            results = output if type(output) is tuple else () if output is None else (output,)
+            inputs, outputs = tuple(map(id, record.inputs)), tuple(map(id, results))
+            for tensor in record.inputs:
+                tensors[id(tensor)] = tensor
+            for tensor in results:
+                tensors[id(tensor)] = tensor
+            drawn = not inputs and op is not BEGIN
+            moves = not moving.isdisjoint(inputs) or drawn or op is ASSIGN
             if moves:
                 moving.update(outputs)
-            where = record.code.co_filename, line_of(record.code, record.instruction)
-            what = (record.op, record.attributes)
-            made.append(Step(*what, inputs, outputs, where, section, moves))
+            place = id(record.code), record.instruction
+            where = places.get(place)
+            if where is None:
+                line = line_of(record.code, record.instruction)
+                where = places[place] = record.code.co_filename, line
+            made.append(Step(op, record.attributes, inputs, outputs, where, section, moves))
         return made
 
-    def _needed(self, made: list[Step]) -> list[Step]:
-        """Drop what nothing uses: one sweep from the end."""
+    def _needed(self, made: list[Step]) -> tuple[list[Step], set[int]]:
+        """The steps that something uses, and the slots that they use: a sweep from the end."""
         needed = set(self.outputs) | {slot for _, slot in self.assigned}
         kept = []
         customs: list[bool] = []  # whether the custom gradients that we are inside of are needed
         for step in reversed(made):
-            if step.op is END:
+            op = step.op
+            if op is END:
                 customs.append(not needed.isdisjoint(step.outputs))
                 keep = customs[-1]
-            elif step.op is BEGIN:
+            elif op is BEGIN:
                 keep = customs.pop()
             else:
-                keep = _happens(step, needed) or not needed.isdisjoint(step.outputs)
-                if customs and customs[-1] and step.op not in (GUARD, READ):
+                keep = not needed.isdisjoint(step.outputs) or _happens(step, needed)
+                if customs and customs[-1] and op not in (GUARD, READ):
                     keep = True  # the user's grad may use it, which nobody sees from here
             if keep:
                 needed.update(step.inputs)
                 kept.append(step)
-        return kept[::-1]
-
-    def _drop_unread_variables(self, used: set[int]) -> None:
-        self.variables = [(v, slot) for v, slot in self.variables if slot in used]
+        return kept[::-1], needed
 
 
 def _happens(step: Step, needed: set[int]) -> bool:

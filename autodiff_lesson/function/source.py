@@ -11,6 +11,8 @@ import linecache
 import math
 from collections import Counter
 from collections.abc import Callable
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ import numpy as np
 from ..ops.shape import embed
 from ..primitive import Primitive
 from ..printing import show_line
+from ..tensor import Tensor
 from .flat import Fused, fuse, parts_of
 from .following import Line, Lines, Value, follow
 from .memory import LARGE, Plan, order_of, takes_out
@@ -32,6 +35,7 @@ _INFIX = {
     np.equal: "==", np.not_equal: "!=",
 }  # fmt: skip
 _EMBED = embed.__wrapped__  # type: ignore[attr-defined]
+_name_of = functools.cache(attrgetter("name"))  # of dtypes, which look it up anew each time
 SCREEN = 60  # lines; what fits is written so that it reads best
 LONG = 1000  # lines; what is as long is not read
 
@@ -44,10 +48,10 @@ class Writer:
     """Writes one program.
 
     Attributes:
-        lines: the calls, in order.
+        lines: the calls, in order, while they are written.
         text: the source.
         namespace: what the names in it mean.
-        steps_at: line number -> the step that it belongs to.
+        steps_at: line number -> the step that it belongs to, or None.
         reads: the variables whose values are handed in, each by itself.
         sources, targets: those whose values are handed in, and come out, in one flat array;
             and large ones, whose new values are written into an array that is handed in.
@@ -66,8 +70,10 @@ class Writer:
             "OtherWay": OtherWay,
         }
         self._constants: dict[Any, str] = {}
-        self.lines: Any = Lines()
-        self._values: dict[int, Value] = {}
+        self._functions: dict[Any, str] = {}
+        noted = Lines()
+        self.lines: Any = noted
+        self._values = _Values(program.tensors, noted)
         self._called = called
         self.sources: list[tuple[Value, list]] = []
         self.targets: list[tuple[Value, list]] = []
@@ -77,8 +83,9 @@ class Writer:
         self._lay_out(names)
         self._follow()
         self._fuse()
-        self.steps_at: dict[int, Step] = {}
+        self.steps_at: dict[int, Step | None] = {}
         self.text = self._write(heading)
+        noted.release()
 
     # ---------------------------------------------------------------- from steps to lines
     def _lay_out(self, names: list[str]) -> None:
@@ -87,68 +94,51 @@ class Writer:
         for slot, name in zip(program.arguments, names, strict=True):
             if slot in self._values:  # one tensor in two places
                 continue
-            value = self._values[slot] = self._value(slot, "argument")
+            value = self._values.enter(slot, "argument")
             value.name = self._names.new(name, "x")
         for variable, slot in program.variables:
-            value = self._values[slot] = self._value(slot, "variable")
+            value = self._values.enter(slot, "variable")
             value.name = self._names.new(self._called(variable), "variable")
 
-    def _value(self, slot: int, origin: str) -> Value:
-        return Value(self._program.tensors[slot]._value, self.lines, origin)
-
-    def _of(self, slot: int) -> Value:
-        """The value of a slot: what is not made anew is a constant."""
-        value = self._values.get(slot)
-        if value is None:
-            value = self._values[slot] = self._value(slot, "constant")
-        return value
-
     def _follow(self) -> None:
-        tensors, short = self._program.tensors, len(self._program.steps) < SCREEN
-        hint = hints(self._program, {slot: value.name for slot, value in self._values.items()})
-        for step in self._program.steps:
-            if step.op is ASSIGN:
-                self._values[step.outputs[0]] = self._of(step.inputs[0])
+        program, values, lines = self._program, self._values, self.lines
+        hint = hints(program, {slot: value.name for slot, value in values.items()})
+        alone = program.contributed if len(program.steps) < SCREEN else set()
+        guarded = 0  # the lines up to the last guard
+        for step in program.steps:
+            if not step.moving:
                 continue
-            if not step.moving or step.op in (READ, BEGIN, END):
-                continue
-            args = tuple(map(self._of, step.inputs))
-            start = len(self.lines)
-            self.lines.sharing = not short or self._program.contributed.isdisjoint(step.outputs)
-            if step.op is GUARD:
-                self.lines.append(Line(GUARD, args, step.attributes, ()))
-            elif not isinstance(step.op, Primitive):  # print
-                say = functools.partial(show_line, **step.attributes)
-                self.lines.append(Line(say, args, {}, ()))
-            else:
-                outputs = [tensors[slot]._value for slot in step.outputs]
-                made = follow(self.lines, step.op, args, step.attributes, outputs)
+            args = tuple(map(values.__getitem__, step.inputs))
+            lines.step = step
+            if isinstance(step.op, Primitive):
+                lines.sharing = alone.isdisjoint(step.outputs)
+                array = program.tensors[step.outputs[0]]._value
+                made = follow(lines, step.op, args, step.attributes, array)
                 for slot, value in zip(step.outputs, made, strict=True):
-                    self._values[slot] = value
-                    if not value.hint and value.origin == "line":
+                    values[slot] = value
+                    if value.origin == "line" and not value.hint:
                         value.hint = hint.get(slot, "")
-            for line in self.lines[start:]:
-                line.step = step
-        for variable, slot in self._program.assigned:
-            value = self._of(slot)
+            elif step.op is ASSIGN:
+                values[step.outputs[0]] = args[0]
+            elif step.op is GUARD:
+                lines.append(Line(GUARD, args, step.attributes, (), step=step))
+                guarded = len(lines)
+            elif step.op not in (READ, BEGIN, END):  # print
+                say = functools.partial(show_line, **step.attributes)
+                lines.append(Line(say, args, {}, (), step=step))
+        for variable, slot in program.assigned:
+            value = values[slot]
             value.hint = value.hint or f"new_{self._called(variable)}"
-        self._prints_last()
-
-    def _prints_last(self) -> None:
-        """What is printed waits until the last guard has held: else it would be printed twice."""
-        guards = [i for i, line in enumerate(self.lines) if line.function is GUARD]
-        if guards:
-            end = guards[-1] + 1
-            early = [n for n in self.lines[:end] if isinstance(n.function, functools.partial)]
-            rest = [n for n in self.lines[:end] if not isinstance(n.function, functools.partial)]
-            self.lines[:end] = rest + early
+        # what is printed waits until the last guard has held: else it would be printed twice
+        lines[:guarded] = sorted(lines[:guarded], key=lambda line: _prints(line.function))
 
     def _embed_together(self, given_out: list[Value]) -> None:
         """What stands in different places of zeros, and is added, comes into one array of zeros.
 
         It is added there too, not only put there: 0.0 + -0.0 is 0.0.
         """
-        embeds = {id(line.results[0]): line for line in self.lines if _places(line)}
+        placed = [n for n in self.lines if n.function is _EMBED and _places(n)]
+        embeds = {id(line.results[0]): line for line in placed}
         if len(embeds) < 2:
             return
         uses = Counter(id(value) for line in self.lines for value in line.values)
@@ -170,26 +160,25 @@ class Writer:
     # ---------------------------------------------------------------- many variables at once
     def _fuse(self) -> None:
         """Put the same update of several variables into one, on flat arrays."""
-        given = [(variable, self._of(slot)) for variable, slot in self._program.assigned]
-        returned = list(map(self._of, self._program.outputs))
+        given = [(variable, self._values[slot]) for variable, slot in self._program.assigned]
+        returned = [self._values[slot] for slot in self._program.outputs]
         self._embed_together([*returned, *(value for _, value in given)])
         of = {id(value): variable for variable, value in given}
         of.update((id(self._values[slot]), v) for v, slot in self._program.variables)
         for fused in fuse(self.lines, returned, [value for _, value in given]):
             self._take_place(fused, of, set(map(id, returned)))
-        large = {id(line.results[0]) for line in self.lines if takes_out(line, LARGE)}
         at_once = {id(v) for _, variables in self.targets for v in variables}
         alone = [(variable, value) for variable, value in given if id(variable) not in at_once]
+        makers = {id(line.results[0]): line for line in self.lines if alone and line.results}
         self.results = list(returned)
         for variable, value in alone:
-            if id(value) in large:
-                large.remove(id(value))
+            maker = makers.pop(id(value), None)  # one value is written to one place
+            if maker and takes_out(maker, LARGE):
                 self.targets.append((value, [variable]))
             else:
                 self.assigned.append(variable)
                 self.results.append(value)
-        used = {id(value) for line in self.lines for value in line.values}
-        used.update(map(id, self.results))
+        used = {*map(id, chain(self.results, *[line.values for line in self.lines]))}
         slots = {id(v): slot for v, slot in self._program.variables}
         self.reads = [v for v, slot in self._program.variables if id(self._values[slot]) in used]
         self._given = [*self._program.arguments, *(slots[id(v)] for v in self.reads)]
@@ -236,28 +225,33 @@ class Writer:
         rooms = [(flat, self._names.new("", "room")) for flat, _ in self.targets]
         given_out = [*self.results, *(flat for flat, _ in rooms)]
         plan = self.plan = Plan(self.lines, given_out, rooms, self._parts, self._names.new)
-        body: list[tuple[str, Step | None]] = []
+        body: list[str] = []
+        steps: list[Step | None] = []  # of each line in the body
         section, where = "", ("", 0)
         ending = self._ending()
         free: list[str] = []
         for number, line in enumerate(self.lines):
             step = line.step
+            fixed = id(line) in plan.fixed
             if step.section != section:
                 section = step.section
-                body += [("", None), (f"# ---- {section}", None)]
+                body += ["", f"    # ---- {section}"]
+                steps += [None, None]
             if step.where != where:
                 where = step.where
-                body.append((f"# {comment(linecache.getline(*where).strip())}", None))
+                body.append(f"    # {comment(linecache.getline(*where).strip())}")
+                steps.append(None)
             for result in line.results:
                 if not result.name:
-                    again = free and not result.hint and id(line) not in plan.fixed
+                    again = free and not result.hint and not fixed
                     result.name = free.pop() if again else self._names.new(result.hint, "v")
-            if id(line) in plan.fixed:
-                continue
-            body.append((self._statement(line), step))
-            free += [value.name for value in ending.get(number, ())]
+            if not fixed:
+                body.append("    " + self._statement(line))
+                steps.append(step)
+                if number in ending:
+                    free += [value.name for value in ending[number]]
         given_back = self._tuple([*self.results, *(flat for flat, _ in self.targets)])
-        body.append((f"return {given_back}", None))
+        body.append(f"    return {given_back}")
         slots = self._given
         given = [
             self._names.new("", "again") if slot in slots[:i] else self._values[slot].name
@@ -272,11 +266,12 @@ class Writer:
         if plan.arrays:
             head += self._memory(plan)
             given.append("memory")
-            body.insert(0, (f"{self._kept(plan)} = memory", None))
         given += [name for _, name in rooms]
         head.append(f"def {self.name}({', '.join(given)}):")
-        self.steps_at = {at: step for at, (_, step) in enumerate(body, len(head) + 1) if step}
-        return "\n".join(head + ["    " + line if line else "" for line, _ in body]) + "\n"
+        if plan.arrays:
+            head.append(f"    {self._kept(plan)} = memory")
+        self.steps_at = dict(enumerate(steps, len(head) + 1))
+        return "\n".join([*head, *body, ""])
 
     def _ending(self) -> dict[int, list[Value]]:
         """The values that nothing needs after a line, by its number: others get their names.
@@ -285,15 +280,20 @@ class Writer:
         memory that is used again is faster than new memory.
         """
         views = [value for view in self.plan.views for value in view.results]
-        kept = set(map(id, [*self.results, *views]))
         long = len(self.lines) >= LONG
+        made = chain.from_iterable([line.results for line in self.lines])
+        if not long and max([value.array.nbytes for value in made], default=0) < LARGE:
+            return {}
+        kept = {*map(id, [*self.results, *views]), *([] if long else self.plan.out)}
         ending: dict[int, list[Value]] = {}
         for number in range(len(self.lines) - 1, -1, -1):
             for value in self.lines[number].values:
-                if id(value) not in kept and value.origin == "line" and not value.hint:
-                    kept.add(id(value))
-                    if long or (value.array.nbytes >= LARGE and id(value) not in self.plan.out):
-                        ending.setdefault(number, []).append(value)
+                if id(value) in kept:
+                    continue
+                kept.add(id(value))
+                big = long or value.array.nbytes >= LARGE
+                if big and value.origin == "line" and not value.hint:
+                    ending.setdefault(number, []).append(value)
         return ending
 
     def _members(self, flat: Value, variables: list) -> list[str]:
@@ -333,69 +333,75 @@ class Writer:
         return ", ".join(names) + ("," if len(names) == 1 else "")
 
     def _statement(self, line: Line) -> str:
-        if line.function is GUARD:
+        function, results = line.function, line.results
+        if function is GUARD:
             test = "if not" if line.kwargs["value"] else "if"
             return f"{test} {self._text(line.args[0])}: raise OtherWay"
-        if line.function == "put":
-            return f"{self._text(line.args[0])}[...] = {self._text(line.args[1])}"
-        if line.function == "astype" and id(line.results[0]) in self.plan.out:
-            name = line.results[0].name
-            out, what = self.plan.out[id(line.results[0])], self._text(line.args[0])
-            return f"{name} = {out}; {name}[...] = {what}"
-        if line.function is _EMBED:
-            (result,), places = line.results, line.kwargs.get("places")
-            put = [f"{result.name} = {self._new('zeros', result.shape, result.dtype)}"]
-            for what, key in zip(line.args, places or [line.kwargs["key"]], strict=True):
-                how = "+=" if places else "="
-                put.append(f"{result.name}[{self._key(key)}] {how} {self._text(what)}")
-            return "; ".join(put)
-        call = self._call(line)
-        if not line.results:
-            return call
-        names = ", ".join(value.name for value in line.results)
-        return f"{names}{',' if line.several and len(line.results) == 1 else ''} = {call}"
+        if function is _EMBED:
+            return self._embedding(line)
+        out = self.plan.out.get(id(results[0])) if results else None
+        call = self._written_method(line, out) if type(function) is str else self._call(line, out)
+        if len(results) == 1:
+            return f"{results[0].name}{',' * line.several} = {call}"
+        return ", ".join([value.name for value in results]) + f" = {call}" if results else call
 
-    def _call(self, line: Line) -> str:
+    def _embedding(self, line: Line) -> str:
+        (result,), places = line.results, line.kwargs.get("places")
+        put = [f"{result.name} = {self._new('zeros', result.shape, result.dtype)}"]
+        for what, key in zip(line.args, places or [line.kwargs["key"]], strict=True):
+            how = "+=" if places else "="
+            put.append(f"{result.name}[{self._key(key)}] {how} {self._text(what)}")
+        return "; ".join(put)
+
+    def _written_method(self, line: Line, out: str | None) -> str:
+        """What is done with an array by its methods and by brackets."""
+        first, name = self._text(line.args[0]), line.function
+        if name == "T":
+            return f"{first}.T"
+        if name == "getitem":
+            return f"{first}[{self._key(line.args[1])}]"
+        if name == "put":
+            return f"{first}[...] = {self._text(line.args[1])}"
+        if out:  # of astype
+            return f"{out}; {line.results[0].name}[...] = {first}"
+        return f"{first}.{name}({', '.join(map(self._text, line.args[1:]))})"
+
+    def _call(self, line: Line, out: str | None) -> str:
         function, args = line.function, line.args
-        if function == "T":
-            return f"{self._text(args[0])}.T"
-        if function == "getitem":
-            return f"{self._text(args[0])}[{self._key(args[1])}]"
-        if type(function) is str:
-            return f"{self._text(args[0])}.{function}({', '.join(map(self._text, args[1:]))})"
-        out = self.plan.out.get(id(line.results[0])) if line.results else None
-        if function is np.negative and not out:
+        if not isinstance(function, np.ufunc):
+            texts = [self._text(a) for a in args]
+        elif function is np.negative and not out:
             return f"-{self._text(args[0])}"
-        if isinstance(function, np.ufunc) and function in _INFIX and not out:
-            left, right = self._operands(*args)
-            if function is np.power and left.startswith("-"):
-                left = f"({left})"
-            return f"{left} {_INFIX[function]} {right}"
-        ufunc = isinstance(function, np.ufunc)
-        texts = self._operands(*args) if ufunc else [self._text(a) for a in args]
+        else:
+            texts = self._operands(args)
+            if function in _INFIX and not out:
+                left, right = texts
+                if function is np.power and left.startswith("-"):
+                    left = f"({left})"
+                return f"{left} {_INFIX[function]} {right}"
         texts += [f"{key}={self._text(value)}" for key, value in line.kwargs.items()]
         texts += [f"out={out}"] if out else []
-        return f"{self._function(line)}({', '.join(texts)})"
+        name = self._functions.get(function)
+        if name is None:
+            name = self._functions[function] = self._function(function)
+        return f"{name}({', '.join(texts)})"
 
-    def _function(self, line: Line) -> str:
-        function: Any = line.function
+    def _function(self, function: Any) -> str:
         if type(function) is tuple:
             return f"np.{function[0].__name__}.reduce"
-        if isinstance(function, functools.partial):
+        if _prints(function):
             return self._bound(function, "tf_print")
         own = getattr(function, "__name__", "")
-        if isinstance(function, Primitive) or getattr(np, own, None) is not function:
+        if isinstance(function, Primitive) or vars(np).get(own) is not function:
             forward = getattr(function, "forward", function)
             forward = getattr(forward, "__wrapped__", forward)
             name = getattr(function, "name", own)
             return self._bound(forward, identifier(name, "kernel"))
         return self._bound(function, own) if len(self.lines) >= LONG else f"np.{own}"
 
-    def _operands(self, *args: Any) -> list[str]:
-        return [
-            a.name if type(a) is Value and a.origin != "constant" else self._operand(a, args)
-            for a in args
-        ]
+    def _operands(self, args: tuple) -> list[str]:
+        # constants have no names
+        return [a.name if type(a) is Value and a.name else self._operand(a, args) for a in args]
 
     def _operand(self, a: Any, args: tuple) -> str:
         """Between scalars a number is written as it is; beside an array, and in a program that is
@@ -417,7 +423,7 @@ class Writer:
         if isinstance(a, (tuple, list)) and not hasattr(a, "_fields"):
             return self._tuple(a)
         if isinstance(a, np.dtype):
-            return self._constants.get(id(a)) or self._bound(a, identifier(a.name, "dtype"))
+            return self._constants.get(id(a)) or self._bound(a, identifier(_name_of(a), "dtype"))
         if isinstance(a, (np.ndarray, np.generic)):
             return self._constant(a)
         return self._bound(a, identifier(type(a).__name__, "c"))
@@ -457,6 +463,20 @@ class Writer:
         return name
 
 
+class _Values(dict[int, Value]):
+    """The values of slots; of a slot that no line makes and nobody hands in, a constant."""
+
+    def __init__(self, tensors: dict[int, Tensor], lines: Lines):
+        self._tensors = tensors
+        self._lines = lines
+
+    def __missing__(self, slot: int, origin: str = "constant") -> Value:
+        value = self[slot] = Value(self._tensors[slot]._value, self._lines, origin)
+        return value
+
+    enter = __missing__
+
+
 def _taken_apart(flat: Value, parts: list[Value], step: Step) -> Line:
     """The line that makes views of a flat array."""
     shapes = tuple(part.shape for part in parts)
@@ -464,11 +484,13 @@ def _taken_apart(flat: Value, parts: list[Value], step: Step) -> Line:
 
 
 def _places(line: Line) -> list[int]:
-    """Where along the first axis a line puts what it embeds in zeros; nothing for other lines."""
-    if line.function is not _EMBED:
-        return []
+    """Where along the first axis a line puts what it embeds in zeros; nothing if elsewhere."""
     places = line.kwargs.get("places") or [line.kwargs["key"]]
     return places if all(type(i) is int and i >= 0 for i in places) else []
+
+
+def _prints(function: Any) -> bool:
+    return isinstance(function, functools.partial)
 
 
 def _ndim(a: Any) -> int:
@@ -491,4 +513,4 @@ def _number(a: Any) -> str:
 def _shown(array: Any) -> str:
     if array.ndim == 0:
         return f"{array[()]}"
-    return f"an array of shape {array.shape}, {array.dtype.name}"
+    return f"an array of shape {array.shape}, {_name_of(array.dtype)}"
