@@ -47,8 +47,8 @@ class L1(L1L2):
 class L2(L1L2):
     """``l2 * sum(square(x))``: keeps weights small (Hoerl & Kennard 1970).
 
-    >>> from ..tensor import constant
-    >>> print(L2(0.5)(constant([1.0, 2.0])))
+    >>> import autodiff_lesson as tf
+    >>> print(L2(0.5)(tf.constant([1.0, 2.0])))
     tf.Tensor(2.5, shape=(), dtype=float32)
     """
 
