@@ -328,7 +328,8 @@ class SparseCategoricalCrossentropy(_Known):
     function = staticmethod(sparse_categorical_crossentropy)
 
 
-_SHORT = {"mse": mean_squared_error, "mae": mean_absolute_error, "bce": binary_crossentropy}
+mse, mae = mean_squared_error, mean_absolute_error  # Keras has these short names too
+_SHORT = {"mse": mse, "mae": mae, "bce": binary_crossentropy}
 _CLASSES = _Known.__subclasses__()
 _KNOWN: dict[str, Any] = {
     **_SHORT,

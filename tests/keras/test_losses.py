@@ -266,3 +266,8 @@ def test_labels_may_be_noisy():
     y, p = np.float32([[1.04], [-0.02]]), np.float32([[0.9], [0.2]])
     expected = -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
     assert float(losses.BinaryCrossentropy()(y, p)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_short_names_are_functions_too():
+    y, p = tf.constant([[1.0, 0.0]]), tf.constant([[0.5, 0.5]])
+    assert losses.mse(y, p).numpy() == [0.25] and losses.mae(y, p).numpy() == [0.5]
