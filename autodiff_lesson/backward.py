@@ -14,6 +14,7 @@ twice gives the same answer twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -83,10 +84,8 @@ class Backward:
             self._kept.update(ids)
             if begin is not None:
                 watched.append(start)
-        watched.sort()
-        for number, (begin, ids) in enumerate(watched, 1):
+        for (begin, ids), (end, _) in pairwise([*sorted(watched), (None, ())]):
             self.reached.update(ids)
-            end = watched[number][0] if number < len(watched) else None
             if begin != end:
                 self._sweep(records[begin:end])
 
