@@ -15,7 +15,7 @@ class Tensor:
 
     It holds a NumPy array or scalar and knows nothing of gradients: who is interested in those
     listens (see `recorder`). NumPy's own functions accept a tensor and answer with an array, which
-    no tape sees. Make one with `values.constant`.
+    no tape sees. Make one with ``tf.constant``.
     """
 
     __slots__ = ("_value", "_name")
