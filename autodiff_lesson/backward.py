@@ -14,7 +14,6 @@ twice gives the same answer twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -62,32 +61,27 @@ class Backward:
 
     Attributes:
         records: those through which something flows back, in the order in which they ran.
-        reached: the ids of all tensors that depend on a source from where it is watched. Only
-            inputs among these need their rule.
+        reached: the ids of all tensors that depend on a source. Only inputs among these need their
+            rule.
         kept: per source, the ids under which its adjoints are found: a tensor's own, and those of
             the values that a variable had when it was read.
     """
 
-    def __init__(self, records: list[Record], starts: Sequence[tuple[int | None, tuple[int, ...]]]):
-        """``starts``: per source, the number of records when it was watched, and its ids.
+    def __init__(self, records: list[Record], sources: Sequence[tuple[bool, tuple[int, ...]]]):
+        """``sources``: of each, whether it is watched, and its ids.
 
-        None in place of the number: nothing flows back to it. It may still be the target itself.
+        If it is not, nothing flows back to it; it may still be the target itself.
         """
         self.kept: list[tuple[int, ...]] = []
         self._kept: set[int] = set()
         self.reached: set[int] = set()
         self.records: list[Record] = []
-        watched = []
-        for start in starts:
-            begin, ids = start
+        for watched, ids in sources:
             self.kept.append(ids)
             self._kept.update(ids)
-            if begin is not None:
-                watched.append(start)
-        for (begin, ids), (end, _) in pairwise([*sorted(watched), (None, ())]):
-            self.reached.update(ids)
-            if begin != end:
-                self._sweep(records[begin:end])
+            if watched:
+                self.reached.update(ids)
+        self._sweep(records)
 
     def _sweep(self, records: list[Record]) -> None:
         """Forward once: what is made of something reached is reached too."""

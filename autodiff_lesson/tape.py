@@ -56,6 +56,8 @@ class GradientTape(Recorder):
         # id -> (what is watched, number of records at that time). The reference is what keeps the
         # id: a freed tensor's id is given to the next one
         self._watched: dict[int, tuple[Any, int]] = {}
+        # id of a variable -> its value before it was watched, which is a number for this tape
+        self._earlier: dict[int, Tensor] = {}
         # id of a watched variable -> its values that were read, by their ids
         self._reads: dict[int, dict[int, Tensor]] = {}
         # (name of a function, or None at its end, number of records at that time)
@@ -144,9 +146,12 @@ class GradientTape(Recorder):
                     here(),
                 )
                 continue
-            self._watched.setdefault(id(item), (item, len(self._records)))
-            if type(item) is not Tensor:
-                self._reads.setdefault(id(item), {})
+            if isinstance(item, Tensor):
+                self._watched.setdefault(id(item), (item, len(self._records)))
+            elif id(item) not in self._watched:
+                self._earlier[id(item)] = item._renew()
+                self._watched[id(item)] = (item, 0)
+                self._reads[id(item)] = {}
 
     def gradient(
         self,
@@ -245,6 +250,7 @@ class GradientTape(Recorder):
         self._reset_at = (frame.f_code, frame.f_lasti)
         self._records.clear()
         self._watched.clear()
+        self._earlier.clear()
         self._reads.clear()
         self._calls.clear()
         self._begun.clear()
@@ -312,12 +318,10 @@ class GradientTape(Recorder):
         """The recording made ready to be played backward to these sources."""
         starts, late = [], False
         for source in sources:
-            start = self._start(source)
-            starts.append(start)
-            if start[0] and type(source) is Tensor:
-                late = True
-        if late:  # it counts also before it was watched, in what was recorded for another's sake
-            starts = [(None if begin is None else 0, ids) for begin, ids in starts]
+            begin, ids = self._start(source)
+            starts.append((begin is not None, ids))
+            late = late or bool(begin)
+        # watched late it counts also before, in what was recorded for another's sake
         return Backward(self._tracked()[0] if late else self._records, starts)
 
     def _start(self, source: Any) -> tuple[int | None, tuple[int, ...]]:

@@ -62,6 +62,11 @@ class Variable:
             recorder.read(self, self._tensor)
         return self._tensor
 
+    def _renew(self) -> Tensor:
+        """Give its value a Tensor object that nobody has read; what there was comes back."""
+        before, self._tensor = self._tensor, Tensor(self._tensor._value)
+        return before
+
     def value(self) -> Tensor:
         """The present value as a tensor, connected to this variable on a tape."""
         tensor = self._read()

@@ -37,6 +37,8 @@ case("not watched", "tape.watch(many)\ny = many[0] * many[1]", "The tape never s
 case("not watched", "tape.watch(x)\ny = x * x", "The tape never saw x", "given anew",
      after="x = tf.constant(3.5)")  # fmt: skip
 case("watched too late", "y = x * x\ntape.watch(x)", "`y = x * x`", "first line")
+case("watched too late", "y = fixed * fixed\ntape.watch(fixed)", "`y = fixed * fixed`",
+     "first line", source="fixed")  # fmt: skip
 case("not trainable", "y = fixed * fixed", "fixed is a variable with `trainable=False`",
      "tape.watch(fixed)", source="fixed")  # fmt: skip
 case("watch_accessed_variables=False", "y = v * v", "tape.watch(v)", source="v",

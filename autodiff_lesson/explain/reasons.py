@@ -182,6 +182,9 @@ class _Inquiry:
         return {"line": f"{place}: `{place.text}`", "place": place}
 
     def late(self) -> dict | None:
+        earlier = self.tape._earlier.get(id(self.source))
+        if earlier is not None:  # what a variable was before it was watched
+            return next(map(_at, self.ways({id(earlier)}, self.needed)), None)
         begin = self.tape._watched.get(id(self.source), (None, 0))[1]
         late = set(map(id, self.records[begin:]))
         ways = self.ways(self.starts, self.needed)
