@@ -23,6 +23,7 @@ _FORMS = {
     "greater_equal": ("{} ≥ {}", r"{} \ge {}", _COMPARE, (_SUM, _SUM)),
     "less": ("{} < {}", "{} < {}", _COMPARE, (_SUM, _SUM)),
     "less_equal": ("{} ≤ {}", r"{} \le {}", _COMPARE, (_SUM, _SUM)),
+    "step": ("{} > 0", "{} > 0", _COMPARE, (_SUM,)),
     "equal": ("{} = {}", "{} = {}", _COMPARE, (_SUM, _SUM)),
     "not_equal": ("{} ≠ {}", r"{} \ne {}", _COMPARE, (_SUM, _SUM)),
     "add": ("{} + {}", "{} + {}", _SUM, (_SUM, _SUM)),

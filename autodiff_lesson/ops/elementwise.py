@@ -35,6 +35,12 @@ def softplus_kernel(x: Any) -> Any:
 
 
 @kernel
+def step_kernel(x: Any) -> Any:
+    """1 where x is positive, 0 elsewhere."""
+    return (x > 0).astype(x.dtype)
+
+
+@kernel
 def identity_kernel(x: Any) -> Any:
     """The same value."""
     return x
@@ -94,10 +100,12 @@ _elu = of_floats(kernel(lambda x, *, alpha: np.where(x > 0, x, alpha * np.expm1(
 
 # number by number, of whole numbers too; relu'(0) = abs'(0) = 0
 relu = primitive(kernel(lambda x: np.maximum(x, x.dtype.type(0))),
-                 lambda g, z, x: g * (x > 0), name="relu")
+                 lambda g, z, x: g * step_kernel(x), name="relu")
 abs = primitive(np.abs, lambda g, z, x: g * np.sign(x), name="abs")
 square = primitive(np.square, lambda g, z, x: g * (2 * x))
-sign = primitive(np.sign, lambda g, z, x: g * 0.0)  # in TensorFlow too it is 0, and not None
+# in TensorFlow too these have the slope 0, and not None: relu and abs have a second derivative
+sign = primitive(np.sign, lambda g, z, x: g * 0.0)
+_step = primitive(step_kernel, lambda g, z, x: g * 0.0, name="step")
 
 # the same numbers
 identity = primitive(identity_kernel, lambda g, z, x: g, name="identity")

@@ -252,6 +252,7 @@ TABLE: dict[str, Entry] = {
     "softplus": _one(lambda x: np.log(1 + np.exp(x))),
     "abs": _one(lambda x: np.sqrt(x * x)),
     "reciprocal": _one(lambda x: 1 / x),
+    "step": _one(lambda x: np.where(x > 0, 1.0, 0.0).astype(x.dtype)),
     "sign": _one(lambda x: x / np.sqrt(x * x)),
     "floor": _one(np.floor),
     "ceil": _one(lambda x: -np.floor(-x)),

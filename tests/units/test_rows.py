@@ -181,7 +181,7 @@ RULES = [
 
 
 # Of the slope 0 any multiple is right.
-FLAT = {"sign"}
+FLAT = {"sign", "step"}
 
 
 @pytest.mark.parametrize(("factor", "shift"), [(1.01, 0.0), (0.0, 0.0), (-1.0, 0.0), (1.0, 0.5)])
