@@ -189,10 +189,12 @@ class Model(Layer):
         self.stop_training = False
 
     def __getattr__(self, name: str) -> Any:
-        missing = f"{type(self).__name__!r} object has no attribute {name!r}"
         if name in ("optimizer", "_compiled", "compiled_metrics"):
-            missing += " yet: call compile(optimizer=..., loss=...) first"
-        raise AttributeError(missing)
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no optimizer, loss and metrics yet: call "
+                "compile(optimizer=..., loss=...) first"
+            )
+        return self.__getattribute__(name)  # once more, for the error: a property may have its own
 
     @property
     def metrics(self) -> list[Metric]:

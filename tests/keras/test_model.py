@@ -142,3 +142,19 @@ def test_summary(capsys):
 def test_refusals(call, words):
     with pytest.raises(ValueError, match=words):
         call(keras.Input((3,)), keras.Input((3,)))
+
+
+def test_a_missing_attribute_is_named_also_inside_a_property():
+    class Mistyped(keras.Model):
+        @property
+        def metrics(self):
+            return [self.loss_traker]
+
+    with pytest.raises(AttributeError, match="loss_traker"):
+        Mistyped().metrics  # noqa: B018
+    with pytest.raises(AttributeError, match="no single input"):
+        Mistyped().output  # noqa: B018
+    for name in ("optimizer", "compiled_metrics"):
+        with pytest.raises(AttributeError, match=r"call compile\(optimizer"):
+            getattr(Mistyped(), name)
+    assert not hasattr(Mistyped(), "optimizer")
