@@ -50,6 +50,8 @@ def mean_kernel(x: Any, *, axis: Any, keepdims: bool) -> Any:
     """The mean, in the dtype of ``x``: of whole numbers a whole number."""
     total: Any = np.add.reduce(x, axis=axis, keepdims=keepdims, dtype=x.dtype)  # type: ignore[call-overload]
     count = x.size // max(total.size, 1) if x.size else 0
+    if count == 1:
+        return total
     return total // count if x.dtype.kind in "iu" else total / x.dtype.type(count)
 
 
