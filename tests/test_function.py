@@ -254,10 +254,10 @@ def test_functions_that_read_the_same_keep_their_own_constants_and_variables():
         total = tf.Variable(start)
         return tf.function(lambda x: total.assign_add(tf.reduce_sum(x * tf.constant(by))))
 
-    two, three = scaled([2.0, 2.0], 0.0), scaled([3.0, 3.0], 10.0)
+    two, three = scaled([2.0, 1.0], 0.0), scaled([3.0, 1.0], 10.0)
     x = tf.constant([1.0, 1.0])
-    assert [float(two(x)) for _ in range(3)] == [4.0, 8.0, 12.0]
-    assert [float(three(x)) for _ in range(3)] == [16.0, 22.0, 28.0]
+    assert [float(two(x)) for _ in range(3)] == [3.0, 6.0, 9.0]
+    assert [float(three(x)) for _ in range(3)] == [14.0, 18.0, 22.0]
     assert two.source == three.source
 
 

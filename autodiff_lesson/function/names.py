@@ -76,10 +76,11 @@ def identifier(name: str, otherwise: str = "") -> str:
 
 
 def common(names: list[str], otherwise: str) -> str:
-    """What the names begin with, or end with: ``v_0, v_1`` have ``v``."""
+    """What the names begin and end with: ``v_0, v_1`` have ``v``, ``a_0_m, a_1_m`` have ``a_m``."""
     words = [name.split("_") for name in names]
-    begin, end = _shared(words), _shared([w[::-1] for w in words])[::-1]
-    return "_".join(begin or end) or otherwise
+    begin = _shared(words)
+    end = _shared([w[len(begin) :][::-1] for w in words])[::-1]
+    return "_".join(begin + end) or otherwise
 
 
 def _shared(words: list[list[str]]) -> list[str]:

@@ -448,10 +448,10 @@ class Writer:
     def _constant(self, array: Any) -> str:
         """The name under which an array of the traced call is bound; equal scalars share one."""
         if array.ndim:
-            return self._bound(array, "")
+            return self._bound(array, _spelled(array))
         key = (type(array), array.dtype, array.tobytes())
         if key not in self._constants:
-            self._constants[key] = self._bound(array, "")
+            self._constants[key] = self._bound(array, _spelled(array))
         return self._constants[key]
 
     def _bound(self, thing: Any, hint: str) -> str:
@@ -510,7 +510,23 @@ def _number(a: Any) -> str:
     return str(int(array)) if array.dtype.kind in "iu" else str(array[()])
 
 
+def _spelled(array: Any) -> str:
+    """A name that says what is in a constant, where that is short: ``c_0_5``, ``ones``."""
+    if array.ndim:
+        return {"1.0": "ones", "0.0": "zeros"}.get(_everywhere(array), "array")
+    text = str(array[()]).removesuffix(".0").replace("e-", "e_").replace("-", "minus_")
+    return f"c_{text}" if len(text) < 6 else ""
+
+
 def _shown(array: Any) -> str:
     if array.ndim == 0:
         return f"{array[()]}"
-    return f"an array of shape {array.shape}, {_name_of(array.dtype)}"
+    filled = _everywhere(array)
+    shape = f"an array of shape {array.shape}, {_name_of(array.dtype)}"
+    return f"{shape}, all {filled}" if filled else shape
+
+
+def _everywhere(array: np.ndarray) -> str:
+    """The number that stands everywhere in an array, or nothing."""
+    first = array[(0,) * array.ndim] if array.size else None
+    return str(first) if first is not None and (array == first).all() else ""
