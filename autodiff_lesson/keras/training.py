@@ -19,6 +19,7 @@ from .batches import Epochs, as_arrays, epochs_of, is_stream, split, unpack, who
 from .callbacks import CallbackList, History, WarnOfNaN
 from .names import keywords
 from .progress import progress_for
+from .symbolic import KerasTensor
 
 if TYPE_CHECKING:
     from .model import Model
@@ -256,21 +257,41 @@ class Steps:
         # another is needed
         frozen = frozenset(map(id, self._model.non_trainable_variables))
         if (name, frozen) not in self._recorded:
-            self._recorded[name, frozen] = Recorded(step)
+            trains = name == "train_step"
+            self._recorded[name, frozen] = Recorded(step, self._prepared if trains else _never)
         return self._recorded[name, frozen]
+
+    def _prepared(self, data: Any) -> bool:
+        """Make what a training step would make; whether it can be recorded at once then."""
+        model = self._model
+        variables = model.trainable_variables
+        if not (model.built and model.compiled and variables):
+            return False
+        model.optimizer.build(variables)
+        _, y, _ = unpack(data)
+        outputs = model._graph and model._graph.outputs
+        if type(y) is Tensor and type(outputs) is KerasTensor:
+            model._compiled.metrics.make(y, outputs)
+        return True
+
+
+def _never(data: Any) -> bool:
+    """Often there is one batch to test or to predict, and a recording of it would not pay."""
+    return False
 
 
 class Recorded:
     """A step that is recorded once and played again.
 
-    The first step runs as plain Python, so that what is built by it is there when it is recorded.
-    So do batches of another length, the last of an epoch for instance, as long as they are few:
-    a recording of them would not pay.
+    If the first batch is not ``prepared`` for, its step runs as plain Python, so that what is built
+    by it is there when it is recorded. So do batches of another length, the last of an epoch for
+    instance, as long as they are few: a recording of them would not pay.
     """
 
     _FEW = 12
 
-    def __init__(self, step: Callable):
+    def __init__(self, step: Callable, prepared: Callable[[Any], bool]):
+        self._prepared = prepared
         self._plain = step
         self._recorded = function(step, reduce_retracing=True)
         self._length: tuple | None = None
@@ -279,13 +300,15 @@ class Recorded:
     def __call__(self, data: Any) -> Any:
         leaf = data[0] if type(data) is tuple else data
         length = leaf._value.shape[:1] if type(leaf) is Tensor else ()
-        if length == self._length:
-            return self._recorded(data)
         if self._length is None:
             self._length = length
-        else:
+            if not self._prepared(data):
+                return self._plain(data)
+        if length != self._length:
             self._others += 1
-        return (self._plain if self._others <= self._FEW else self._recorded)(data)
+            if self._others <= self._FEW:
+                return self._plain(data)
+        return self._recorded(data)
 
 
 class _Patient:
