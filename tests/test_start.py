@@ -130,9 +130,7 @@ def test_from_a_fresh_machine_to_the_lesson_and_to_the_tests(project):
     assert Path(folder) == project
     assert Path(prefix) == project / ".venv"
 
-    begun = time.perf_counter()
     second = command_line(project, "test", "-k", "tape and not slow")
-    assert time.perf_counter() - begun < 3  # measured: 0.2 s; the machine may be busy
     assert second.returncode == 3  # the exit code is that of pytest
     assert json.loads(second.stdout)[1:3] == [["-k", "tape and not slow"], str(project)]
 
