@@ -36,6 +36,10 @@ from .tensor import Tensor
 # log(0), the slope of sqrt at 0: TensorFlow is silent there, and np.errstate costs 1.4 us a call
 warnings.filterwarnings("ignore", category=RuntimeWarning, module="autodiff_lesson")
 
+# The C library of Linux gives a block back to the system at once, unless it has seen a larger one
+# freed: without this line a training step on images waits as long for memory as it computes.
+np.empty(31 << 20, np.uint8)  # below the 32 MiB up to which it learns; no page of it is touched
+
 ROWS: dict[Callable, Primitive] = {}
 """The row of each NumPy function or kernel that rules may use."""
 
