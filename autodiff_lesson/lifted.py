@@ -24,6 +24,7 @@ class StandIn(NDArrayOperatorsMixin):
     shape = property(lambda self: self.array.shape)
     ndim = property(lambda self: self.array.ndim)
     size = property(lambda self: self.array.size)
+    strides = property(lambda self: self.array.strides)
     dtype = property(lambda self: self.array.dtype)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:

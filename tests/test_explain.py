@@ -136,6 +136,7 @@ SAMPLES = {
     "where": (elementwise._where, [B > 0.5, B, A], {}),
     "sum_to": (shape._sum_to, [B], {"shape": (3,)}),
     "broadcast_to": (shape._broadcast, [A], {"shape": (2, 3)}),
+    "laid_out": (shape._laid_out, [M], {"order": [1, 0]}),
     "reshape": (shape._reshape, [B], {"shape": (3, 2)}),
     "transpose": (shape._transpose, [B], {"axes": None}),
     "concat": (shape._concat, [B, C], {"axis": 1}),

@@ -261,6 +261,31 @@ def test_functions_that_read_the_same_keep_their_own_constants_and_variables():
     assert two.source == three.source
 
 
+@pytest.mark.parametrize(
+    "images, filters", [((4, 9, 9, 1), (2, 2, 1, 3)), ((2, 5, 5, 2), (3, 3, 2, 4))]
+)
+@pytest.mark.parametrize("pooled", [tf.nn.max_pool2d, lambda h, *_: h])
+def test_images_give_the_same_bits_whatever_their_layout_in_memory(images, filters, pooled):
+    draw = np.random.default_rng(3).normal
+    x, w = (tf.constant(draw(size=shape), tf.float32) for shape in (images, filters))
+
+    def slopes(x, w):
+        with tf.GradientTape(persistent=True) as outer:
+            outer.watch([x, w])
+            with tf.GradientTape() as tape:
+                tape.watch([x, w])
+                h = pooled(tf.nn.relu(tf.nn.conv2d(x, w, 1, "VALID")), 2, 2, "VALID")
+                loss = tf.reduce_sum(tf.square(tf.reduce_mean(h * h, [1, 2])))
+            first = tape.gradient(loss, [x, w])
+        return [*first, *outer.gradient(first[1], [x, w])]
+
+    f = tf.function(slopes)
+    f(x, w)
+    for replayed, eager in zip(f(x, w), slopes(x, w), strict=True):
+        assert replayed.numpy().tobytes() == eager.numpy().tobytes()
+        assert np.abs(eager.numpy()).max() > 0
+
+
 # ---------------------------------------------------------------- values that leave
 LEAVING = {
     "numpy": lambda x: x.numpy(),

@@ -110,7 +110,7 @@ def _write(e: Any, style: Style) -> tuple[str, int]:
 
 def _write_row(e: Symbol, style: Style) -> tuple[str, int]:
     op, args = _simpler(e.row.name, e.args)
-    if op == "identity":
+    if op in ("identity", "laid_out"):
         return _write(args[0], style)
     if op == "slice":
         key = _key(e.attributes["key"])

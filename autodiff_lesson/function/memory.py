@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.shape import order_of
 from .following import Line, Value
 
 SMALL = 1 << 10  # bytes; NumPy keeps so small pieces of memory at hand, and plain a * b is fastest
@@ -152,8 +153,3 @@ def takes_out(line: Line, size: int) -> bool:
     return (isinstance(function, np.ufunc) or function in (np.dot, np.matmul, "astype")) and (
         array.flags.c_contiguous or array.transpose(order_of(array)).flags.c_contiguous
     )
-
-
-def order_of(array: np.ndarray) -> list[int]:
-    """The axes, those with the longest steps through memory first."""
-    return sorted(range(array.ndim), key=lambda axis: -array.strides[axis])

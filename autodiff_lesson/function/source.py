@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.shape import embed
+from ..ops.shape import embed, order_of
 from ..primitive import Primitive
 from ..printing import show_line
 from ..tensor import Tensor
 from .flat import Fused, fuse, parts_of
 from .following import Line, Lines, Value, follow
-from .memory import LARGE, Plan, order_of, takes_out
+from .memory import LARGE, Plan, takes_out
 from .names import Names, comment, common, hints, identifier
 from .program import Program, Step
 from .tracing import ASSIGN, BEGIN, END, GUARD, READ

@@ -31,6 +31,8 @@ from .shape import (
     along,
     as_tensor,
     broadcast_kernel,
+    laid_out,
+    order_of,
     reshape,
     slice_kernel,
     transpose,
@@ -90,7 +92,12 @@ def log_softmax_kernel(x: Any, *, axis: int) -> Any:
 # ---------------------------------------------------------------- what the rules compute with
 def spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """Give the gradient of a reduction back to each number that went into it."""
-    return broadcast_kernel(kept(g, x, axis, keepdims), shape=x.shape)
+    g = kept(g, x, axis, keepdims)
+    if x.ndim == g.ndim > 2:
+        order = order_of(x)
+        if order != sorted(order):  # after a convolution: what follows is faster in one layout
+            g = laid_out(g, order=order)
+    return broadcast_kernel(g, shape=x.shape)
 
 
 def kept(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:

@@ -53,6 +53,18 @@ def broadcast_kernel(x: Any, *, shape: tuple) -> Any:
 
 
 @kernel
+def laid_out(x: Any, *, order: list[int]) -> Any:
+    """The same numbers, in memory with the axes in this order, the outermost first."""
+    back = sorted(order, key=order.__getitem__)
+    return np.ascontiguousarray(x.transpose(order)).transpose(back)
+
+
+def order_of(x: Any) -> list[int]:
+    """The axes, those with the longest steps through memory first."""
+    return sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
+
+
+@kernel
 def slice_kernel(x: Any, *, key: Any) -> Any:
     """The part of ``x`` that ``key`` names."""
     return x[key]
@@ -140,6 +152,7 @@ _slice = primitive(slice_kernel,
     lambda g, z, x, *, key: slice_embed(g, key=key, shape=x.shape), name="slice")
 _slice_embed = primitive(slice_embed,
     lambda g, z, x, *, key, shape: slice_kernel(g, key=key), name="slice_embed")
+_laid_out = primitive(laid_out, lambda g, z, x, *, order: g, name="laid_out")
 contiguous = primitive(kernel(lambda x: np.ascontiguousarray(x)), name="contiguous")
 _gather = primitive(gather_kernel,
     lambda g, z, x, indices, *, axis: scatter_add(g, indices, axis=axis, shape=x.shape),

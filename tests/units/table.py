@@ -339,6 +339,7 @@ TABLE: dict[str, Entry] = {
     "log_softmax": _along(lambda x, axis: np.log(_softmax(x, axis))),
     "cumsum": _along(lambda x, axis: np.add.accumulate(x, axis)),
     # neural networks
+    "laid_out": _cases(lambda x, order: x, (((2, 3, 4),), {"order": [2, 0, 1]}), (((2, 3),), {"order": [0, 1]})),
     "contiguous": Entry(lambda x: x, ("real",), [(shapes, {}) for shapes in ONE[1:]]),
     "fractions": _one(lambda x: x, "fraction"),
     "labels": _cases(lambda labels, classes: labels, (((),), {"classes": 3}), (((4,),), {"classes": 3}),
@@ -348,6 +349,7 @@ TABLE: dict[str, Entry] = {
         (((1, 3, 2, 2), (2, 2, 1, 2)), {**_VALID, "shape": (1, 4, 3, 1)}),
         (((1, 3, 2, 2), (3, 2, 1, 2)), {**_SAME, "shape": (1, 5, 4, 1)})),
     "conv2d_back_filters": _cases(_conv_back_filters,
+        (((2, 9, 9, 1), (2, 8, 8, 2)), {**_VALID, "shape": (2, 2, 1, 2)}),
         (((1, 4, 3, 1), (1, 3, 2, 2)), {**_VALID, "shape": (2, 2, 1, 2)}),
         (((1, 5, 4, 1), (1, 3, 2, 2)), {**_SAME, "shape": (3, 2, 1, 2)})),
     "max_pool2d": _cases(_pool, (((2, 4, 4, 2),), _POOL), (((1, 3, 4, 1),), _POOL_SAME)),
