@@ -6,27 +6,24 @@ down as NumPy source (`Function.source`), and later calls of the same dtypes and
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
-import operator
 import types
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 from .. import config, nest
-from ..arguments import tensor_of
 from ..errors import warn
 from ..lines import place_of
 from ..ops.elementwise import identity
 from ..ops.random import source as draws
 from ..recorder import thread
 from ..tensor import Tensor
-from ..values import constant
-from ..variable import Module, Variable
 from .hearing import announced
+from .names import names_around
 from .playing import Player
 from .program import Program
+from .results import flat_result, packer_of
 from .signature import (
     TensorSpec,
     conformed,
@@ -243,7 +240,7 @@ class Function:
         thread.active.append(tracing)
         try:
             result = self.python_function(*args, **kwargs)
-            structure, outputs = _flat_result(self._name, result)
+            structure, outputs = flat_result(self._name, result)
             if tracing.created_variables and self._made_variables:
                 raise ValueError(
                     f"{self._name} made a variable at a later call: tf.function only supports "
@@ -256,7 +253,7 @@ class Function:
             raise
         finally:
             thread.active.remove(tracing)
-        trace = Trace(key, self._described(key), self._reason(key, failed), _packer(structure))
+        trace = Trace(key, self._described(key), self._reason(key, failed), packer_of(structure))
         if tracing.created_variables:
             # played again, it would use this variable again, while Python would make a new one:
             # the next call must show that it does not
@@ -274,7 +271,7 @@ class Function:
         place = place_of(self._code, -1) if self._code else None
         heading = f"{self._name}({trace.signature})" + (f", recorded from {place}" if place else "")
         program = Program(tracing, outputs)
-        writer = Writer(program, self._name, names, heading, self._names_around())
+        writer = Writer(program, self._name, names, heading, names_around(self.python_function))
         trace.player = Player(program, writer, self._name)
         self._by_key.setdefault(trace.key, []).insert(0, trace)
         self._last = trace
@@ -286,19 +283,6 @@ class Function:
     def _argument_names(self, args: list, kwargs: dict) -> list[str]:
         bound = self._bound(args, kwargs).arguments
         return [name for path, value in bound.items() for name in names_of(path, value)]
-
-    def _names_around(self) -> Callable:
-        """What the function itself calls the variables that it uses: their names in its source."""
-        found: dict[int, str] = {}
-        for name, value in _around(inspect.unwrap(self.python_function)):
-            for path, item in _variables_in(name, value):
-                found.setdefault(id(item), path)
-
-        def called(variable: Any) -> str:
-            own = variable.name.removesuffix(":0")
-            return own if own != "Variable" else found.get(id(variable), own)
-
-        return called
 
     # ---------------------------------------------------------------- saying why
     def _described(self, key: tuple) -> str:
@@ -325,67 +309,3 @@ class Function:
                 "trace each: pass tensors, of one shape where you can. See %s.traces",
                 self._name, self.traces[-1].reason, self._name,
             )  # fmt: skip
-
-
-def _around(function: Any) -> Iterator:
-    """(name, value) of the globals and outer variables that it uses; none if it is not Python."""
-    code, known = getattr(function, "__code__", None), getattr(function, "__globals__", {})
-    if code is not None:
-        yield from ((name, known[name]) for name in code.co_names if name in known)
-        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
-            with contextlib.suppress(ValueError):  # empty until the outer function assigns it
-                yield name, cell.cell_contents
-
-
-def _variables_in(name: str, value: Any) -> Iterator:
-    """(name, variable) for a variable, those in a list or dict, and those an object has."""
-    if isinstance(value, Variable):
-        yield name, value
-    elif isinstance(value, (list, tuple)):
-        yield from ((f"{name}_{i}", x) for i, x in enumerate(value) if isinstance(x, Variable))
-    elif isinstance(value, dict):
-        yield from ((f"{name}_{k}", x) for k, x in value.items() if isinstance(x, Variable))
-    elif isinstance(value, Module):
-        yield from ((k, x) for k, x in vars(value).items() if isinstance(x, Variable))
-
-
-def _flat_result(name: str, result: Any) -> tuple[Any, list[Tensor]]:
-    """A result with the numbers of its tensors in their places, and the tensors."""
-    outputs: list[Tensor] = []
-
-    def leaf(value: Any) -> Any:
-        if value is None or isinstance(value, str):
-            return value
-        found = tensor_of(value)
-        if type(found) is not Tensor:
-            try:
-                found = constant(found)
-            except (ValueError, TypeError):
-                raise TypeError(
-                    f"{name} returned {value!r:.100} of type {type(value).__name__}: a function "
-                    "returns tensors, numbers, None, and lists, tuples and dicts of them"
-                ) from None
-        outputs.append(found)
-        return _Output(len(outputs) - 1)
-
-    return nest.map_structure(leaf, result), outputs
-
-
-class _Output(NamedTuple):
-    """Stands in a structure for the tensor with this number."""
-
-    number: int
-
-
-def _packer(structure: Any) -> Callable:
-    """A function from a list of tensors to the structure with the tensors in it."""
-    if type(structure) is _Output:
-        return operator.itemgetter(structure.number)
-    if isinstance(structure, dict):
-        parts = {key: _packer(part) for key, part in structure.items()}
-        return lambda tensors: {key: part(tensors) for key, part in parts.items()}
-    if isinstance(structure, (list, tuple)):
-        packers = [_packer(part) for part in structure]
-        kind = structure._make if hasattr(structure, "_make") else type(structure)
-        return lambda tensors: kind([part(tensors) for part in packers])
-    return lambda tensors: structure

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
+import inspect
 import itertools
 import keyword
 import linecache
 import re
+from collections.abc import Callable, Iterator
+from typing import Any
 
+from ..variable import Module, Variable
 from .program import Program
 
 _TAKEN = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
@@ -61,6 +66,42 @@ def _target(where: tuple[str, int]) -> str:
     left, equals, right = linecache.getline(*where).partition("=")
     name = left.partition(":")[0].strip()  # before an annotation
     return name if equals and name.isidentifier() and right[:1] != "=" else ""
+
+
+def names_around(function: Any) -> Callable[[Any], str]:
+    """What a function calls the variables that it uses: their names in its source."""
+    found: dict[int, str] = {}
+    for name, value in _around(inspect.unwrap(function)):
+        for path, item in _variables_in(name, value):
+            found.setdefault(id(item), path)
+
+    def called(variable: Any) -> str:
+        own = variable.name.removesuffix(":0")
+        return own if own != "Variable" else found.get(id(variable), own)
+
+    return called
+
+
+def _around(function: Any) -> Iterator:
+    """(name, value) of the globals and outer variables that it uses; none if it is not Python."""
+    code, known = getattr(function, "__code__", None), getattr(function, "__globals__", {})
+    if code is not None:
+        yield from ((name, known[name]) for name in code.co_names if name in known)
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
+            with contextlib.suppress(ValueError):  # empty until the outer function assigns it
+                yield name, cell.cell_contents
+
+
+def _variables_in(name: str, value: Any) -> Iterator:
+    """(name, variable) for a variable, those in a list or dict, and those an object has."""
+    if isinstance(value, Variable):
+        yield name, value
+    elif isinstance(value, (list, tuple)):
+        yield from ((f"{name}_{i}", x) for i, x in enumerate(value) if isinstance(x, Variable))
+    elif isinstance(value, dict):
+        yield from ((f"{name}_{k}", x) for k, x in value.items() if isinstance(x, Variable))
+    elif isinstance(value, Module):
+        yield from ((k, x) for k, x in vars(value).items() if isinstance(x, Variable))
 
 
 def identifier(name: str, otherwise: str = "") -> str:
