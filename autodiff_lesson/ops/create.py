@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arguments import tensor_of
 from ..dtypes import numpy_dtype
+from ..errors import refused
 from ..recorder import thread
 from ..tensor import Tensor
 from ..values import constant
@@ -58,11 +59,14 @@ def range(
     """Numbers from ``start`` up to, not including, ``limit``."""
     if limit is None:
         start, limit = 0, start
-    parts: Any = [np.asarray(tensor_of(part)) for part in (start, limit, delta)]
+    ends = [convert_to_tensor(tensor_of(end)) for end in (start, limit, delta)]
+    if any(end.shape for end in ends):
+        raise refused("range", "start, limit and delta must be single numbers")
     if dtype is None:
-        floats = any(p.dtype.kind == "f" for p in parts)
-        dtype = np.float32 if floats else np.int32
-    return constant(np.arange(*parts, dtype=numpy_dtype(dtype)), name=name)
+        dtype = max((end.dtype for end in ends), key=lambda d: (d.is_floating, d.size))
+    # a whole number leaves as one: where it may change, the error then says what to pass
+    numbers: Any = [int(end) if end.dtype.is_integer else np.asarray(end) for end in ends]
+    return constant(np.arange(*numbers, dtype=numpy_dtype(dtype)), name=name)
 
 
 def linspace(start: Any, stop: Any, num: int, name: str | None = None) -> Tensor:
