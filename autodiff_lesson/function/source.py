@@ -263,6 +263,8 @@ class Writer:
         for constant, thing in self.namespace.items():
             if isinstance(thing, (np.ndarray, np.generic)):
                 head.append(f"# {constant} = {_shown(thing)}")
+        if rooms:
+            head.append(f"# {rooms[0][1]} ...: arrays that new values of variables go into")
         if plan.arrays:
             head += self._memory(plan)
             given.append("memory")
@@ -307,7 +309,7 @@ class Writer:
 
     def _memory(self, plan: Plan) -> list[str]:
         """The function that makes the arrays which are written again at each call."""
-        lines = ["", "def memory():"]
+        lines = ["", "def memory():", "    # made once, and written into at each call"]
         for name, array in plan.arrays.items():
             lines.append(f"    {name} = {self._empty(array)}")
         for line in plan.views:
@@ -418,11 +420,13 @@ class Writer:
             return a.name if a.origin != "constant" else self._constant(a.array)
         if a is None or a is Ellipsis or isinstance(a, (bool, int, str)):
             return repr(a) if a is not Ellipsis else "..."
-        if type(a) is float and math.isfinite(a):
-            return repr(a)
+        if type(a) is float:
+            return repr(a) if math.isfinite(a) else self._bound(a, _word(a))
         if isinstance(a, (tuple, list)) and not hasattr(a, "_fields"):
             return self._tuple(a)
         if isinstance(a, np.dtype):
+            if a.kind == "b":
+                return "np.bool"  # bool is taken
             return self._constants.get(id(a)) or self._bound(a, identifier(_name_of(a), "dtype"))
         if isinstance(a, (np.ndarray, np.generic)):
             return self._constant(a)
@@ -514,8 +518,13 @@ def _spelled(array: Any) -> str:
     """A name that says what is in a constant, where that is short: ``c_0_5``, ``ones``."""
     if array.ndim:
         return {"1.0": "ones", "0.0": "zeros"}.get(_everywhere(array), "array")
-    text = str(array[()]).removesuffix(".0").replace("e-", "e_").replace("-", "minus_")
-    return f"c_{text}" if len(text) < 6 else ""
+    number = array[()]
+    return f"c_{_word(number)}" if len(str(number)) < 7 else ""
+
+
+def _word(number: Any) -> str:
+    """A number as it can stand in a name: ``1e_07``, ``minus_inf``."""
+    return str(number).removesuffix(".0").replace("e-", "e_").replace("-", "minus_")
 
 
 def _shown(array: Any) -> str:
