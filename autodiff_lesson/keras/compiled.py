@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import nest
+from ..recorder import silence
 from ..tensor import Tensor
 from . import losses, metrics
 from .metrics import Mean, Metric
@@ -67,21 +68,17 @@ class CompiledMetrics(Metric):
         """The metrics, once a batch was seen."""
         return [metric for metric, _ in self.by_name.values()]
 
-    def make(self, y_true: Any, y_pred: Any) -> None:
-        """The metrics for labels and predictions of these shapes; they are made once."""
-        if not self.given or self.by_name:
-            return
-        _check_single("metrics", y_pred, "train_step")
-        for item, weighted in self.given:
-            metric = _as_metric(item, y_true, y_pred)
-            name = item if isinstance(item, str) else metric.name
-            if weighted and name in self.by_name:
-                name = f"weighted_{name}"
-            free = (name, *(f"{name}_{n}" for n in range(1, len(self.given))))
-            self.by_name[next(n for n in free if n not in self.by_name)] = metric, weighted
-
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        self.make(y_true, y_pred)
+        if self.given and not self.by_name:
+            _check_single("metrics", y_pred, "train_step")
+            for item, weighted in self.given:
+                with silence():  # a function need not know: they are made once
+                    metric = _as_metric(item, y_true, y_pred)
+                name = item if isinstance(item, str) else metric.name
+                if weighted and name in self.by_name:
+                    name = f"weighted_{name}"
+                free = (name, *(f"{name}_{n}" for n in range(1, len(self.given))))
+                self.by_name[next(n for n in free if n not in self.by_name)] = metric, weighted
         for metric, weighted in self.by_name.values():
             weigh = weighted and sample_weight is not None
             metric.update_state(y_true, y_pred, **{"sample_weight": sample_weight} if weigh else {})

@@ -19,6 +19,7 @@ import numpy as np
 from ..arguments import tensor_of
 from ..ops.elementwise import cast, cast_kernel, clip_by_value
 from ..ops.reduce import clip_by_global_norm, clip_by_norm
+from ..recorder import silence
 from ..tensor import Tensor
 from ..variable import Variable
 from . import schedules as schedules
@@ -270,7 +271,8 @@ class Optimizer:
                     "is gradients first: zip(gradients, variables)"
                 )
         if not self.built:
-            self.build(own)
+            with silence():  # a function need not know: slots are made once
+                self.build(own)
         return own
 
     def _paired(self, gradients: list, variables: list) -> list[tuple[Tensor, Variable]]:

@@ -19,7 +19,6 @@ from .batches import Epochs, as_arrays, epochs_of, is_stream, split, unpack, who
 from .callbacks import CallbackList, History, WarnOfNaN
 from .names import keywords
 from .progress import progress_for
-from .symbolic import KerasTensor
 
 if TYPE_CHECKING:
     from .model import Model
@@ -257,41 +256,22 @@ class Steps:
         # another is needed
         frozen = frozenset(map(id, self._model.non_trainable_variables))
         if (name, frozen) not in self._recorded:
-            trains = name == "train_step"
-            self._recorded[name, frozen] = Recorded(step, self._prepared if trains else _never)
+            self._recorded[name, frozen] = Recorded(step, at_once=name == "train_step")
         return self._recorded[name, frozen]
-
-    def _prepared(self, data: Any) -> bool:
-        """Make what a training step would make; whether it can be recorded at once then."""
-        model = self._model
-        variables = model.trainable_variables
-        if not (model.built and model.compiled and variables):
-            return False
-        model.optimizer.build(variables)
-        _, y, _ = unpack(data)
-        outputs = model._graph and model._graph.outputs
-        if type(y) is Tensor and type(outputs) is KerasTensor:
-            model._compiled.metrics.make(y, outputs)
-        return True
-
-
-def _never(data: Any) -> bool:
-    """Often there is one batch to test or to predict, and a recording of it would not pay."""
-    return False
 
 
 class Recorded:
     """A step that is recorded once and played again.
 
-    If the first batch is not ``prepared`` for, its step runs as plain Python, so that what is built
-    by it is there when it is recorded. So do batches of another length, the last of an epoch for
-    instance, as long as they are few: a recording of them would not pay.
+    If not ``at_once``, the first batch runs as plain Python: often there is only one to test or to
+    predict. So do batches of another length, the last of an epoch for instance, as long as they
+    are few. A recording of them would not pay.
     """
 
     _FEW = 12
 
-    def __init__(self, step: Callable, prepared: Callable[[Any], bool]):
-        self._prepared = prepared
+    def __init__(self, step: Callable, at_once: bool):
+        self._at_once = at_once
         self._plain = step
         self._recorded = function(step, reduce_retracing=True)
         self._length: tuple | None = None
@@ -302,7 +282,7 @@ class Recorded:
         length = leaf._value.shape[:1] if type(leaf) is Tensor else ()
         if self._length is None:
             self._length = length
-            if not self._prepared(data):
+            if not self._at_once:
                 return self._plain(data)
         if length != self._length:
             self._others += 1
