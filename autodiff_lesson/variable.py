@@ -11,6 +11,7 @@ import numpy as np
 from .arguments import tensor_of
 from .dtypes import DType, TensorShape, numpy_dtype
 from .ops import hang_operators
+from .ops.elementwise import identity
 from .ops.shape import contiguous
 from .recorder import LEFT, record, thread
 from .tensor import Reference, Tensor, value_text
@@ -69,9 +70,7 @@ class Variable:
 
     def value(self) -> Tensor:
         """The present value as a tensor, connected to this variable on a tape."""
-        tensor = self._read()
-        # read before a tape begins it is a number of its own, as in TensorFlow
-        return tensor if thread.active else Tensor(tensor._value)
+        return identity(self._read())  # of its own: for a tape that begins later it is a number
 
     def read_value(self) -> Tensor:
         """The present value as a tensor, connected to this variable on a tape."""

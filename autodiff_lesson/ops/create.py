@@ -9,11 +9,10 @@ import numpy as np
 from ..arguments import tensor_of
 from ..dtypes import numpy_dtype
 from ..errors import refused
-from ..recorder import thread
 from ..tensor import Tensor
 from ..values import constant
 from .arithmetic import add, multiply
-from .elementwise import cast
+from .elementwise import cast, identity
 from .shape import broadcast_to, lengths
 
 
@@ -93,5 +92,4 @@ def convert_to_tensor(
             f"Tensor conversion requested dtype {numpy_dtype(dtype).name} for Tensor with "
             f"dtype {found.dtype.name}: write tf.cast"
         )
-    # of a variable read before a tape begins, a number of its own, as with `Variable.value`
-    return found if found is value or thread.active else Tensor(found._value)
+    return found if found is value else identity(found)  # of a variable, as `Variable.value` does
