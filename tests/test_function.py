@@ -261,6 +261,39 @@ def test_functions_that_read_the_same_keep_their_own_constants_and_variables():
     assert two.source == three.source
 
 
+def test_what_is_assigned_a_number_stays_what_it_is_in_later_calls():
+    v, n = tf.Variable(3.0), tf.Variable(7)
+
+    @tf.function
+    def f(x):
+        v.assign(0.0)
+        n.assign(2**31 - 1)
+        n.assign_add(1)
+        found = x + 1.0 / v, tf.square(v), tf.sign(v), v - 0.9, tf.cast(v > 2.0, tf.float32)
+        v.assign_add(1.0)
+        return *found, n.read_value()
+
+    first = [t.numpy() for t in f(tf.constant(1.0))]
+    again = [t.numpy() for t in f(tf.constant(1.0))]
+    assert [(t.dtype, t.tobytes()) for t in again] == [(t.dtype, t.tobytes()) for t in first]
+    assert [float(t) for t in again[:3]] == [np.inf, 0.0, 0.0] and int(again[-1]) == -(2**31)
+    assert (float(v), v.dtype, n.dtype) == (1.0, tf.float32, tf.int32)
+
+
+def test_what_does_not_change_is_printed_at_every_call():
+    written = io.StringIO()
+
+    @tf.function
+    def f(x):
+        for i in tf.range(2):
+            tf.print("epoch", i, output_stream=written)
+        return x * 2.0
+
+    for _ in range(3):
+        f(tf.constant(1.0))
+    assert written.getvalue() == "epoch 0\nepoch 1\n" * 3
+
+
 @pytest.mark.parametrize(
     "images, filters", [((4, 9, 9, 1), (2, 2, 1, 3)), ((2, 5, 5, 2), (3, 3, 2, 4))]
 )

@@ -85,7 +85,10 @@ BINARY = {
     "matmul": tf.matmul,
     "product": lambda x, y: tf.matmul(x, tf.transpose(y)),
 }
-STATE = ("read", "assign", "assign_add", "assign_sub", "normal", "uniform", "branch", "shuffle")
+STATE = (
+    *("read", "assign", "assign_add", "assign_sub", "reset", "set", "normal", "uniform", "branch"),
+    "shuffle",
+)
 NAMES = [*UNARY, *AXES, *BINARY, *STATE]
 SHAPES = [(), (3,), (2, 3), (3, 3), (1, 3), (4, 2, 3), (40,)]
 
@@ -143,7 +146,9 @@ def change(name: str, x, v):
         return tf.where(tf.random.uniform(x.shape, dtype=x.dtype) > 0.5, x * 2.0, 0.0 * x)
     if name == "shuffle":
         return tf.random.shuffle(x) if x.ndim else x
-    if x.shape == v.shape and x.dtype == v.dtype:
+    if name in ("reset", "set"):  # to what depends on nothing
+        v.assign(np.full(v.shape, 0.0 if name == "reset" else 0.75))
+    elif x.shape == v.shape and x.dtype == v.dtype:
         getattr(v, name)(x)
     return v + 0.0
 
@@ -167,7 +172,7 @@ class World:
         rng = np.random.default_rng(5)
         self.variables = [
             tf.Variable(rng.normal(size=s).astype(k), name=f"v{i}")
-            for i, (s, k) in enumerate([((2, 3), "f4"), ((3,), "f4"), ((3, 3), "f8")])
+            for i, (s, k) in enumerate([((2, 3), "f4"), ((3,), "f4"), ((3, 3), "f8"), ((), "f4")])
         ]
         self.arguments = [
             [tf.constant(rng.normal(size=s).astype(kind)) for s in given] for _ in range(4)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..lines import line_of
+from ..printing import Print
 from ..tensor import Tensor
 from .tracing import ASSIGN, BEGIN, END, GUARD, READ, Tracing
 
@@ -24,7 +25,7 @@ class Step(NamedTuple):
     section: str
     """'forward', 'backward' or 'update'."""
     moving: bool
-    """Whether it has to be computed anew at each call."""
+    """Whether it has to be played anew at each call."""
 
 
 class Program:
@@ -70,8 +71,8 @@ class Program:
                 tensors[id(tensor)] = tensor
             for tensor in results:
                 tensors[id(tensor)] = tensor
-            drawn = not inputs and op is not BEGIN
-            moves = not moving.isdisjoint(inputs) or drawn or op is ASSIGN
+            happens = not inputs and op is not BEGIN or isinstance(op, Print)  # drawn, or printed
+            moves = happens or not moving.isdisjoint(inputs)
             if moves:
                 moving.update(outputs)
             place = id(record.code), record.instruction

@@ -141,7 +141,7 @@ class Tracing(Recorder):
         moving = self._moving
         for record in self.records[self._seen :]:
             drawn = not record.inputs and record.op is not BEGIN
-            if drawn or record.op is ASSIGN or any(id(t) in moving for t in record.inputs):
+            if drawn or any(id(t) in moving for t in record.inputs):
                 moving.update(map(id, record.outputs))
         self._seen = len(self.records)
         return id(tensor) in moving
