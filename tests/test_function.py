@@ -795,6 +795,51 @@ def test_recording_forgets_the_values_of_the_recorded_call():
     assert array() is None
 
 
+def test_custom_gradients_of_functions_in_functions_use_the_values_of_each_call():
+    @tf.custom_gradient
+    def square(x):
+        return x * x, lambda upstream: upstream * 2.0 * x
+
+    inner = tf.function(square)
+    inner(tf.constant(7.0))
+    for outer in (
+        tf.function(lambda x: inner(x)),
+        tf.function(lambda x: inner(x) + inner(x * 3.0)),
+    ):
+        for number in (1.0, 2.0, 3.0):
+            x = tf.constant(number)
+            with tf.GradientTape() as second:
+                second.watch(x)
+                with tf.GradientTape() as tape:
+                    tape.watch(x)
+                    y = outer(x)
+                slope = tape.gradient(y, x)
+            assert float(slope) == 2 * float(y) / number
+            assert float(second.gradient(slope, x)) == float(slope) / number
+
+
+def test_a_custom_grad_may_decide_by_the_values_of_its_call_and_prints_once():
+    written = io.StringIO()
+
+    @tf.custom_gradient
+    def f(x):
+        def grad(upstream):
+            tf.print(x, output_stream=written)
+            return tf.cond(x > 0.0, lambda: upstream * 2.0, lambda: upstream * 3.0)
+
+        return x * 1.0, grad
+
+    replayed, slopes = tf.function(f), []
+    for number in (1.0, -1.0, 2.0, -2.0):
+        x = tf.constant(number)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = replayed(x)
+        slopes.append(float(tape.gradient(y, x)))
+    assert slopes == [2.0, 3.0, 2.0, 3.0]
+    assert written.getvalue().split() == ["1", "-1", "2", "-2"]
+
+
 # ---------------------------------------------------------------- tf.print
 PRINTED = [
     ([1.0, 2.5], "[1 2.5]"),

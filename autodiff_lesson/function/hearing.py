@@ -5,6 +5,7 @@ This is how a function is differentiable, to any order: the tape records what is
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -111,26 +112,56 @@ def _customized(
 class _Substituted(CustomGradient):
     """A custom gradient in a later call of the function that it was recorded in.
 
-    The user's ``grad`` holds on to tensors of the recorded call. So it is recorded on those, and
-    that recording is played on the tensors that have taken their places.
+    The user's ``grad`` holds on to tensors of the recorded call. So these have today's values while
+    it runs, and whoever listens is told of what it did as done with today's tensors.
     """
 
     def __init__(self, custom: CustomGradient, old: list[Tensor], replaced: dict[int, Tensor]):
         """``replaced``: what has taken the places of the old ones, by their ids."""
         super().__init__(custom.function, custom.grad, custom.arguments, custom.variables)
-        self._old = old
+        self._custom = custom  # it may be of a function that this one called
+        self._old = [tensor for tensor in old if id(tensor) in replaced]
         self._replaced = replaced
 
     def _ask(self, upstream: list[Tensor]) -> list:
         tracing = Tracing([*self._old, *upstream])
-        with only(lambda recorder: False):
+        with only(lambda recorder: False), _lent(self._old, self._replaced):
             thread.active.append(tracing)
-            grads = super()._ask(upstream)
+            grads = self._custom._ask(upstream)
         now = dict(self._replaced)
         now.update((id(fresh), v._read()) for v, fresh in tracing.variables.values())
         for recorded in tracing.records:
-            if recorded.op not in (BEGIN, END):
-                inputs = [now.get(id(t), t) for t in recorded.inputs]
-                again = _run(recorded.op, recorded.attributes, inputs)
-                now.update(zip(map(id, recorded.outputs), again, strict=True))
+            _tell(recorded, tuple(now.get(id(t), t) for t in recorded.inputs))
         return [now.get(id(tensor_of(grad)), grad) for grad in grads]
+
+
+_lending = threading.RLock()
+
+
+@contextmanager
+def _lent(old: list[Tensor], replaced: dict[int, Tensor]) -> Iterator[None]:
+    """Give tensors the values of those in their places, for a while; one thread at a time."""
+    with _lending:
+        own = [tensor._value for tensor in old]
+        try:
+            for tensor in old:
+                tensor._value = replaced[id(tensor)]._value
+            yield
+        finally:
+            for tensor, value in zip(old, own, strict=True):
+                tensor._value = value
+
+
+def _tell(recorded: Record, inputs: tuple[Tensor, ...]) -> None:
+    """Tell who listens of something that ran, with other inputs in their places."""
+    op, attributes = recorded.op, recorded.attributes
+    if op in (BEGIN, END):
+        return
+    made = Record(op, inputs, attributes, recorded.output, recorded.code, recorded.instruction)
+    for recorder in thread.active:
+        if op is GUARD:
+            recorder.left(inputs[0], "bool")
+        elif op is READ:
+            recorder.read(attributes["variable"], inputs[0])
+        else:
+            recorder.append(made)
