@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import InvalidArgumentError
 from ..lines import display_name
+from ..ops.elementwise import identity
 from ..ops.random import source as draws
 from ..tensor import Tensor
 from .flat import Flat
@@ -149,7 +150,8 @@ class Player:
         variables, slots = zip(*program.assigned, strict=True) if program.assigned else ((), ())
         # in C from end to end: Ctrl-C comes before or after
         deque(map(setattr, variables, repeat("_tensor"), [have[slot] for slot in slots]), 0)
-        return [have[slot] for slot in program.outputs]
+        given = set(program.arguments)  # handed back, it is a tensor of its own
+        return [identity(have[s]) if s in given else have[s] for s in program.outputs]
 
 
 def _compiled(text: str, filename: str) -> Any:

@@ -71,8 +71,8 @@ class Program:
                 tensors[id(tensor)] = tensor
             for tensor in results:
                 tensors[id(tensor)] = tensor
-            happens = not inputs and op is not BEGIN or isinstance(op, Print)  # drawn, or printed
-            moves = happens or not moving.isdisjoint(inputs)
+            drawn = not inputs and op is not BEGIN
+            moves = drawn or isinstance(op, Print) or not moving.isdisjoint(inputs)
             if moves:
                 moving.update(outputs)
             place = id(record.code), record.instruction

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from .. import nest
 from ..arguments import tensor_of
+from ..ops.elementwise import identity
 from ..tensor import Tensor
 from ..values import constant
 
@@ -28,6 +29,8 @@ def flat_result(name: str, result: Any) -> tuple[Any, list[Tensor]]:
                     f"{name} returned {value!r:.100} of type {type(value).__name__}: a function "
                     "returns tensors, numbers, None, and lists, tuples and dicts of them"
                 ) from None
+        elif found is not value:
+            found = identity(found)  # of a variable, its value of now
         outputs.append(found)
         return _Output(len(outputs) - 1)
 
