@@ -162,6 +162,51 @@ def test_signature_converts_checks_and_says_what_it_wants():
         f(tf.constant([1.0]), tf.constant([1.0]))
 
 
+def test_what_the_signature_does_not_name_has_its_default():
+    @tf.function(input_signature=[tf.TensorSpec([], tf.float32)])
+    def f(x, y=2.0):
+        return x * y
+
+    assert float(f(tf.constant(3.0))) == float(f(x=3)) == 6.0
+    with pytest.raises(TypeError, match="takes 1 arguments by its input_signature, not 2"):
+        f(3.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    "table, pair, words",
+    [
+        ({}, [1, 2], "Can not cast {} to {'a': TensorSpec"),
+        ({"a": [1.0], "b": 1.0}, [1, 2], "argument table does not fit"),
+        ({"a": [1.0]}, [1], r"Can not cast [1] to [TensorSpec"),
+        ({"a": [1.0]}, [1, 1.5], "Can not cast 1.5 to TensorSpec(shape=(), dtype=tf.int32"),
+        ([1.0], [1, 2], "Can not cast [1.0] to {'a'"),
+    ],
+)
+def test_a_nest_that_does_not_fit_the_signature_is_a_type_error(table, pair, words):
+    one = tf.TensorSpec([], tf.int32)
+
+    @tf.function(input_signature=[{"a": tf.TensorSpec([None], tf.float32)}, [one, one]])
+    def f(table, pair):
+        return table["a"] * tf.cast(pair[0] + pair[1], tf.float32)
+
+    assert f({"a": [1.0, 2.0]}, [1, 2]).numpy().tolist() == [3.0, 6.0]
+    with pytest.raises(TypeError, match=re.escape(words)):
+        f(table, pair)
+
+
+@pytest.mark.parametrize("signature", [tf.TensorSpec([]), [tf.float32], [[tf.TensorSpec([]), 3]]])
+def test_a_signature_holds_specs(signature):
+    with pytest.raises(TypeError, match="input_signature"):
+        tf.function(lambda x: x, input_signature=signature)
+
+
+def test_a_row_can_be_picked_by_an_argument():
+    f = tf.function(lambda x, i: x[i])
+    x = tf.constant([[1.0, 2.0], [3.0, 4.0]])
+    assert [f(x, tf.constant(i)).numpy().tolist() for i in (0, 1, 0)] == [[1, 2], [3, 4], [1, 2]]
+    assert len(f.traces) == 1
+
+
 def test_methods_are_recorded_for_each_object_and_do_not_keep_it_alive():
     class Scale(tf.Module):
         def __init__(self, by):

@@ -26,6 +26,7 @@ from .program import Program
 from .results import flat_result, packer_of
 from .signature import (
     TensorSpec,
+    checked,
     conformed,
     described,
     difference,
@@ -129,7 +130,7 @@ class Function:
     ):
         functools.update_wrapper(self, python_function)
         self.python_function = python_function
-        self.input_signature = None if input_signature is None else tuple(input_signature)
+        self.input_signature = checked(input_signature)
         self.traces: Traces = Traces()
         self._name = str(name or getattr(python_function, "__name__", "function"))
         self._signature = inspect.signature(python_function)
@@ -198,14 +199,16 @@ class Function:
 
     def _ordered(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """The arguments in one order, however they were given, with defaults filled in."""
+        given = len(args)
         if kwargs or self._named:
             bound = self._bound(args, kwargs)
+            given = len(bound.args)
             bound.apply_defaults()
             args, kwargs = bound.args, bound.kwargs
         elif len(args) >= self._required:
             args += self._defaults[len(args) :]
         if self.input_signature is not None:
-            args = self._conformed(args)
+            args = self._conformed(args, given)
         return args, kwargs
 
     def _bound(self, args: Any, kwargs: dict) -> inspect.BoundArguments:
@@ -214,16 +217,18 @@ class Function:
         except TypeError as error:
             raise TypeError(f"{self._name}() {error}") from None
 
-    def _conformed(self, args: tuple) -> tuple:
-        specs = self.input_signature or ()
-        first = len(args) - len(specs)  # a method's self
-        names = list(self._signature.parameters)
-        if first != int(names[:1] == ["self"]):
+    def _conformed(self, args: tuple, given: int) -> tuple:
+        """Those that the signature is about as it wants them; further ones have their defaults."""
+        specs, names = self.input_signature or (), list(self._signature.parameters)
+        first = int(names[:1] == ["self"])
+        end = first + len(specs)
+        if not given <= end <= len(args):
             raise TypeError(
-                f"{self._name} takes {len(specs)} arguments by its input_signature, not {len(args)}"
+                f"{self._name} takes {len(specs)} arguments by its input_signature, not "
+                f"{given - first}"
             )
-        given = zip(args[first:], specs, names[first:], strict=False)
-        return args[:first] + tuple(conformed(*each) for each in given)
+        fit = map(conformed, args[first:end], specs, names[first:])
+        return (*args[:first], *fit, *args[end:])
 
     # ---------------------------------------------------------------- recording
     def _trace(

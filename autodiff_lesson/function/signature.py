@@ -5,6 +5,7 @@ Two calls with equal keys can be played by one trace.
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 
 from ..arguments import tensor_of
 from ..dtypes import DType, TensorShape, as_dtype, numpy_dtype
-from ..nest import with_values
+from ..errors import InvalidArgumentError
+from ..nest import flatten, with_values
 from ..tensor import Tensor
 from ..values import as_value
 
@@ -116,21 +118,43 @@ def names_of(path: str, value: Any) -> list[str]:
     return []
 
 
+def checked(input_signature: Any) -> tuple | None:
+    """A signature as a tuple, if it is one."""
+    if input_signature is None:
+        return None
+    if not isinstance(input_signature, (list, tuple)):
+        raise TypeError(
+            "input_signature is a list with a TensorSpec for each argument: write "
+            f"input_signature=[{input_signature!r}]"
+        )
+    for leaf in flatten(input_signature):
+        if not isinstance(leaf, TensorSpec):
+            raise TypeError(
+                f"input_signature holds {leaf!r}, and takes TensorSpecs: "
+                "tf.TensorSpec([None, 2], tf.float32), for example"
+            )
+    return tuple(input_signature)
+
+
 def conformed(value: Any, spec: Any, name: str) -> Any:
     """An argument as the tensor, or nest of tensors, that a signature asks for; else TypeError."""
-    if isinstance(spec, dict):
-        return {key: conformed(value[key], spec[key], name) for key in spec}
-    if isinstance(spec, (list, tuple)):
-        return _like(spec, [conformed(v, s, name) for v, s in zip(value, spec, strict=True)])
     found = tensor_of(value)
-    if type(found) is not Tensor:
-        found = Tensor(as_value(found, numpy_dtype(spec.dtype)))
-    if not spec.is_compatible_with(found):
-        raise TypeError(
-            f"Can not cast TensorSpec(shape={found.shape}, dtype=tf.{found.dtype.name}, name=None) "
-            f"to {spec!r}: argument {name} does not fit the input_signature"
-        )
-    return found
+    if isinstance(spec, dict) and isinstance(value, dict) and value.keys() == spec.keys():
+        return {key: conformed(value[key], spec[key], name) for key in spec}
+    if isinstance(spec, (list, tuple)) and isinstance(value, (list, tuple)):
+        if len(value) == len(spec):
+            return _like(spec, [conformed(*each, name) for each in zip(value, spec, strict=True)])
+    elif isinstance(spec, TensorSpec):
+        if type(found) is not Tensor:
+            with contextlib.suppress(InvalidArgumentError, ValueError, TypeError):
+                found = Tensor(as_value(found, numpy_dtype(spec.dtype)))
+        if type(found) is Tensor and spec.is_compatible_with(found):
+            return found
+    if type(found) is Tensor:
+        found = TensorSpec.from_tensor(found)
+    raise TypeError(
+        f"Can not cast {found!r:.200} to {spec!r}: argument {name} does not fit the input_signature"
+    )
 
 
 def weakly(value: Any) -> Any:

@@ -20,8 +20,10 @@ _WAYS_OUT = {
     "array": "Use the tf function of that name; NumPy's sees numbers, not a recording",
     "constant": "Write tf.stack([a, b]) in place of tf.constant([a, b])",
     "float": "Keep it a tensor, or print it with tf.print",
-    "int": "Keep it a tensor (tf.cast makes it whole), or pass a Python number as an argument",
-    "index": "Pass a Python number as an argument, or index with tf.gather",
+    "int": "Keep it a tensor (tf.cast makes it whole), pass a Python number as an argument, or "
+    "loop with `while i < n` in place of `for i in tf.range(n)`",
+    "index": "What decides about shapes is a Python number or list, for example one passed as an "
+    "argument. To pick rows use tf.gather, to leave some out tf.where",
     "format": "Print it with tf.print, which prints at every call",
 }
 

@@ -18,6 +18,7 @@ from ..dtypes import numpy_dtype
 from ..errors import refused
 from ..lines import here
 from ..primitive import kernel, primitive
+from ..recorder import left
 from ..tensor import Tensor
 from ..values import constant
 
@@ -217,13 +218,21 @@ def whole(value: Any) -> Any:
     """Whole numbers as a user may write them: ints, lists, tensors of ints."""
     if value is None or isinstance(value, int):
         return value
-    value = tensor_of(value)
+    value = _numbers(tensor_of(value))
     if isinstance(value, (list, tuple)):
         return tuple(map(whole, value))
     array = np.asarray(value)
     if array.dtype.kind not in "iub" and array.size:
         raise TypeError(f"whole numbers are needed at {here()}, not {value!r}")
     return int(array) if not array.ndim else tuple(int(v) for v in array)
+
+
+def _numbers(found: Any) -> Any:
+    """The numbers of a tensor that decides about shapes, and so leaves a recording."""
+    if type(found) is not Tensor:
+        return found
+    left(found, "index")
+    return found._value
 
 
 def lengths(shape: Any) -> tuple:
@@ -419,7 +428,12 @@ def meshgrid(*args: Any, indexing: str = "xy", name: str | None = None) -> list[
 def getitem(x: Any, key: Any) -> Tensor:
     """``x[key]``: whole numbers, slices, ``...``, ``tf.newaxis``, a tensor or array of bools."""
     if type(key) is not int:
-        key = _plain_key(tuple(key) if isinstance(key, list) else key)
+        key = tuple(key) if isinstance(key, list) else key
+        at = key if isinstance(key, tuple) else tensor_of(key)
+        if type(at) is Tensor and not at._value.ndim and at._value.dtype.kind in "iu":
+            # a position that may change at the next call of a function
+            return gather(x, at if at._value >= 0 else at + len(x))  # type: ignore[operator]
+        key = _plain_key(key)
     return _slice(x, key=key)
 
 
@@ -428,9 +442,7 @@ def _plain_key(key: Any) -> Any:
         return tuple(_plain_key(k) for k in key)
     if isinstance(key, slice):
         return slice(whole(key.start), whole(key.stop), whole(key.step))
-    found = tensor_of(key)
-    if type(found) is Tensor:
-        found = found.numpy()
+    found = _numbers(tensor_of(key))
     if found is None or found is ... or type(found) is int:
         return found
     array = np.asarray(found)
@@ -441,7 +453,7 @@ def _plain_key(key: Any) -> Any:
 
 def boolean_mask(tensor: Any, mask: Any, name: str | None = None) -> Tensor:
     """The elements where ``mask`` holds."""
-    return _slice(tensor, key=np.asarray(tensor_of(mask)))
+    return _slice(tensor, key=np.asarray(_numbers(tensor_of(mask))))
 
 
 def size(input: Any, out_type: Any = np.int32, name: str | None = None) -> Tensor:
