@@ -239,7 +239,9 @@ class Function:
         own = {id(t): identity(t) if heard else Tensor(t._value) for t in tensors}
         fresh = [own[id(t)] for t in tensors]
         args, kwargs = nest.map_structure(lambda value: own.get(id(value), value), (taken, kwargs))
-        names = self._argument_names(args, kwargs)  # now: the function may change its lists
+        arguments = self._bound(args, kwargs).arguments
+        # now: the function may change its lists
+        names = [name for path, value in arguments.items() for name in names_of(path, value)]
         tracing = Tracing(fresh)
         state = draws.generator.bit_generator.state
         thread.active.append(tracing)
@@ -267,16 +269,17 @@ class Function:
         else:
             self._made_variables = True
             trace.held = [weakly(value) for value in held]
-            self._keep(trace, tracing, outputs, names)
+            called = names_around(self.python_function, arguments)
+            self._keep(trace, Program(tracing, outputs), names, called)
         self.traces.append(trace)
         self._note_streak()
         return trace.pack(outputs)
 
-    def _keep(self, trace: Trace, tracing: Tracing, outputs: list, names: list[str]) -> None:
+    def _keep(self, trace: Trace, program: Program, names: list[str], called: Callable) -> None:
         place = place_of(self._code, -1) if self._code else None
         heading = f"{self._name}({trace.signature})" + (f", recorded from {place}" if place else "")
-        program = Program(tracing, outputs)
-        writer = Writer(program, self._name, names, heading, names_around(self.python_function))
+        name = "f" if self._name == "<lambda>" else self._name
+        writer = Writer(program, name, names, heading, called)
         trace.player = Player(program, writer, self._name)
         self._by_key.setdefault(trace.key, []).insert(0, trace)
         self._last = trace
@@ -284,10 +287,6 @@ class Function:
     @property
     def _code(self) -> Any:
         return getattr(inspect.unwrap(self.python_function), "__code__", None)
-
-    def _argument_names(self, args: list, kwargs: dict) -> list[str]:
-        bound = self._bound(args, kwargs).arguments
-        return [name for path, value in bound.items() for name in names_of(path, value)]
 
     # ---------------------------------------------------------------- saying why
     def _described(self, key: tuple) -> str:

@@ -75,6 +75,8 @@ def _last_lines(lines: list[Line], elsewhere: set[int]) -> list[Line]:
 def _number_by_number(line: Line) -> bool:
     if type(line.function) is not np.ufunc or line.function not in _EXACT:
         return False
+    if line.step.section == "backward":  # which is to be read in one piece
+        return False
     result = line.results[0].array
     arrays = [value.array for value in line.arrays]
     return (

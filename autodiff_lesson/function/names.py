@@ -9,7 +9,7 @@ import itertools
 import keyword
 import linecache
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..variable import Module, Variable
@@ -62,16 +62,18 @@ def hints(program: Program, given: dict[int, str]) -> dict[int, str]:
 
 
 def _target(where: tuple[str, int]) -> str:
-    """``u`` of ``u = x * x``; '' for anything else."""
-    left, equals, right = linecache.getline(*where).partition("=")
+    """``u`` of ``u = x * x``; '' for anything else, and where it is not what was computed."""
+    line = linecache.getline(*where)
+    left, equals, right = line.partition("=")
     name = left.partition(":")[0].strip()  # before an annotation
-    return name if equals and name.isidentifier() and right[:1] != "=" else ""
+    other = ";" in line or right.strip().startswith(("=", "{", "[", "lambda"))
+    return name if equals and name.isidentifier() and name != "self" and not other else ""
 
 
-def names_around(function: Any) -> Callable[[Any], str]:
+def names_around(function: Any, arguments: dict[str, Any]) -> Callable[[Any], str]:
     """What a function calls the variables that it uses: their names in its source."""
     found: dict[int, str] = {}
-    for name, value in _around(inspect.unwrap(function)):
+    for name, value in (*arguments.items(), *_around(inspect.unwrap(function))):
         for path, item in _variables_in(name, value):
             found.setdefault(id(item), path)
 
@@ -92,16 +94,19 @@ def _around(function: Any) -> Iterator:
                 yield name, cell.cell_contents
 
 
-def _variables_in(name: str, value: Any) -> Iterator:
+def _variables_in(name: str, value: Any, depth: int = 3) -> Iterator:
     """(name, variable) for a variable, those in a list or dict, and those an object has."""
+    inside: Iterable = ()
     if isinstance(value, Variable):
         yield name, value
     elif isinstance(value, (list, tuple)):
-        yield from ((f"{name}_{i}", x) for i, x in enumerate(value) if isinstance(x, Variable))
+        inside = ((f"{name}_{i}", x) for i, x in enumerate(value))
     elif isinstance(value, dict):
-        yield from ((f"{name}_{k}", x) for k, x in value.items() if isinstance(x, Variable))
+        inside = ((f"{name}_{key}", x) for key, x in value.items())
     elif isinstance(value, Module):
-        yield from ((k, x) for k, x in vars(value).items() if isinstance(x, Variable))
+        inside = vars(value).items()
+    for path, x in inside if depth else ():
+        yield from _variables_in(path, x, depth - 1)
 
 
 def identifier(name: str, otherwise: str = "") -> str:
@@ -121,7 +126,8 @@ def common(names: list[str], otherwise: str) -> str:
     words = [name.split("_") for name in names]
     begin = _shared(words)
     end = _shared([w[len(begin) :][::-1] for w in words])[::-1]
-    return "_".join(begin + end) or otherwise
+    named = itertools.dropwhile(str.isdigit, begin + end)  # the 0 of W_0_momentum, for instance
+    return "_".join(named) or otherwise
 
 
 def _shared(words: list[list[str]]) -> list[str]:

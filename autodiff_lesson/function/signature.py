@@ -177,7 +177,7 @@ def described(part: tuple) -> str:
     if part[0] is float:
         return f"Python number {float.fromhex(part[1])}"
     if part[1:2] == ("object",):
-        return f"another {kind}"
+        return f"another {kind} object"
     if part[1:2] == ("of",):
         return f"{kind} of {part[2]}"
     return f"{kind} {part[1]!r}"
@@ -197,8 +197,9 @@ def difference(names: list[str], old: tuple, new: tuple) -> str:
             advice = ""
             if before[0] in (int, float) and now[0] in (int, float):
                 advice = f"; pass constant({described(now).split()[-1]})"
-            now_text = described(now).removeprefix("Python number ")
-            found.append(f"{name}: {described(before)} -> {now_text}{advice}")
+            old_text, new_text = described(before), described(now).removeprefix("Python number ")
+            change = new_text if old_text == new_text else f"{old_text} -> {new_text}"
+            found.append(f"{name}: {change}{advice}")
     return ", ".join(found)
 
 
