@@ -131,6 +131,14 @@ def test_a_cell_prints_what_is_drawn():
     assert repr(show.optimizer_family()) == "<optimizer_family: 10 optimizers, 1847 to 2019>"
 
 
+@pytest.mark.parametrize("draw", [lambda: show.loss_curves(RUN), lambda: show.trajectories(
+    surfaces.bowl, {"a": [(1, 1), (0, 0)]})])  # fmt: skip
+def test_a_cell_shows_the_picture_once(draw):
+    made = draw()
+    assert made._repr_png_().startswith(b"\x89PNG")
+    assert not plt.get_fignums()  # or a notebook would draw it again when the cell has ended
+
+
 @pytest.mark.parametrize(
     "draw",
     [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 
 from ..keras.callbacks import Callback
 from ..lines import shell
-from .paper import put_on_card
+from .paper import png, put_on_card
 from .plots import loss_curves
 
 
@@ -71,9 +70,7 @@ class LivePlot(Callback):
             self._view.finish(self._png())
 
     def _png(self) -> bytes:
-        buffer = io.BytesIO()
-        self.figure.savefig(buffer, format="png")
-        return buffer.getvalue()
+        return png(self.figure)
 
 
 class _View:

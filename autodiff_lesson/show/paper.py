@@ -1,11 +1,12 @@
 """What plots are drawn on: a light card, axes that print their facts, names at ends of lines.
 
 Every plot returns the axes it drew on, and draws on yours if you pass `ax=`. The axes' label says
-in words and numbers what is drawn; axes made here print it at the end of a cell.
+in words and numbers what is drawn; axes made here print it, and at the end of a cell are seen.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ WIDTH = 7.2  # inches, of 100 pixels; a window 800 wide has room for 600, and 14
 
 
 class Drawn(Axes):
-    """Axes that print what is drawn on them."""
+    """Axes that print what is drawn on them, and that a notebook shows as their figure."""
 
     drawn_by = "axes"
 
@@ -31,12 +32,27 @@ class Drawn(Axes):
 
     __str__ = __repr__
 
+    def _repr_png_(self) -> bytes:
+        figure: Any = self.figure
+        plt.close(figure)  # or the notebook would draw it a second time, when the cell has ended
+        return png(figure)
+
 
 class Pair(tuple):
-    """Two axes that print what is drawn on the first of them."""
+    """Two axes of one figure, which print and show as the first of them does."""
 
     def __repr__(self) -> str:
         return repr(self[0])
+
+    def _repr_png_(self) -> bytes:
+        return self[0]._repr_png_()
+
+
+def png(figure: Figure) -> bytes:
+    """A figure as a picture."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
 
 
 def new_axes(drawn_by: str, height: float, width: float = WIDTH) -> Axes:
