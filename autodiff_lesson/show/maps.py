@@ -214,7 +214,8 @@ def trajectories(
 
 def _new_pair(drawn_by: str, shape: float | None) -> tuple[Axes, Axes]:
     if shape is None or shape > 0.8:
-        return new_pair(drawn_by, 4.2, 1, 2, width_ratios=(3, 2))
+        height = 4.2 if shape is None else min(2.7 * shape + 1, 4.2)  # as high as the map can be
+        return new_pair(drawn_by, height, 1, 2, width_ratios=(3, 2))
     map_height = 5.2 * shape  # a wide map has the whole width, and the losses below it
     return new_pair(drawn_by, map_height + 3.6, 2, 1, height_ratios=(map_height, 2.1))
 
