@@ -36,10 +36,10 @@ def cube(x):
 def test_tangent_has_the_tapes_gradient_and_the_quotient_for_all_positions():
     data = show.tangent(cube, at=2.0, dtype="float64").data
     xs, hs = np.array(data["xs"]), np.array(data["hs"])
-    assert xs[len(xs) // 2] == 2.0 and hs[0] == 1.0
+    assert xs[len(xs) // 2] == 2.0 and hs[-1] == 1.0
     np.testing.assert_allclose(data["f"], xs**3, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(data["g"], 3 * xs**2, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(data["q"][0], 3 * xs**2 + 3 * xs + 1, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(data["q"][-1], 3 * xs**2 + 3 * xs + 1, rtol=1e-5, atol=1e-5)
 
 
 def test_tangents_error_shrinks_with_h_until_rounding_spoils_it():
@@ -47,7 +47,7 @@ def test_tangents_error_shrinks_with_h_until_rounding_spoils_it():
     i = len(data["xs"]) // 2
     errors = [abs(q[i] - data["g"][i]) for q in data["q"]]
     best = int(np.argmin(errors))
-    assert 2 <= best < len(errors) - 3
+    assert 2 < best <= len(errors) - 3
     assert errors[-1] > 10 * errors[best] and errors[0] > 10 * errors[best]
 
 

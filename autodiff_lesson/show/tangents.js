@@ -65,14 +65,14 @@ function explore(model, root) {
       row("the tape's gradient", number(slope, 7), "--bwd"),
       row(`(f(x+h) − f(x)) / h`, number(quotient, 7), "--fwd", true),
       row("its error", number(error, 2)));
-    errorPlot.start({ x: [Math.log10(hs.at(-1)), Math.log10(hs[0])], y: span, logX: true, logY: true, xName: "h", yName: "error" });
+    errorPlot.start({ x: [Math.log10(hs[0]), Math.log10(hs.at(-1))], y: span, logX: true, logY: true, xName: "h", yName: "error" });
     errorPlot.line(hs.map((v, m) => [Math.log10(v), power(errors[m][i])]), { class: "sec", style: "stroke-dasharray:none" });
     errorPlot.dot(Math.log10(h), power(error), { class: "sec-dot", r: 6 });
     note.textContent = error === null ? "" : said(error);
   }
 
   function said(error) {
-    const at = errors.map((list, m) => [list[i], m]).filter(([e]) => e !== null).sort((a, b) => a[0] - b[0] || a[1] - b[1])[0];
+    const at = errors.map((list, m) => [list[i], m]).filter(([e]) => e !== null).sort((a, b) => a[0] - b[0] || b[1] - a[1])[0];
     if (!at) return "";
     const best = hs[at[1]];
     if (error === 0) return `Here the quotient is exact in ${data.dtype}.`;

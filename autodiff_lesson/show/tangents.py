@@ -78,7 +78,7 @@ def tangent(
 def _computed(f: Callable, at: float, reach: float, dtype: str) -> dict:
     """Values, gradients and difference quotients for every x and h that can be chosen."""
     xs = np.linspace(at - reach, at + reach, _PLACES).astype(dtype)
-    hs = (10.0 ** -np.arange(0, _DIGITS[dtype] + 0.25, 0.5)).astype(dtype)
+    hs = (10.0 ** np.arange(-_DIGITS[dtype], 0.25, 0.5)).astype(dtype)  # rising, as its axis does
     with np.errstate(all="ignore"):
         values = np.array([_value(f, x) for x in xs], dtype)
         slopes = np.array([_slope(f, x) for x in xs], dtype)

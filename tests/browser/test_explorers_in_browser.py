@@ -60,7 +60,7 @@ def test_tangent_shows_the_gradient_and_the_quotient_at_every_stop(show_page):
     page = show_page(show.tangent(cube, at=1.0, dtype="float64")._repr_html_()).page
     box = page.locator("div.box")
     x, h = box.get_by_label("x", exact=True), box.get_by_label("h", exact=True)
-    for slider, keys in ((x, 12 * ["ArrowRight"]), (h, 4 * ["ArrowRight"]), (x, ["Home"])):
+    for slider, keys in ((x, 12 * ["ArrowRight"]), (h, 4 * ["ArrowLeft"]), (x, ["Home"])):
         slider.focus()
         for key in keys:
             page.keyboard.press(key)
