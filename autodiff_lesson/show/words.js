@@ -53,7 +53,7 @@ class Words extends Graph {
       const asked = this.data.nodes.filter((n) => n.k === "source").map((n) => n.n);
       return [line("head", "Nothing has run yet"),
         line("why", asked.length ? `Watched, and asked for: ${asked.slice(0, 6).join(", ")}${asked.length > 6 ? " …" : ""}.` : ""),
-        line("hint", "Press the right arrow key for the next step, or ▶ to play.",
+        line("hint", "Click here, then press the right arrow key for each step; or press ▶.",
           this.quiz ? " On the way back, each number is asked for before it is shown." : "")];
     }
     if (f.t === "run") {
