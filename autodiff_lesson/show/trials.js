@@ -41,6 +41,9 @@ function explore(model, root) {
       : `The gradient of ${names.join(" and of ")} is not what finite differences give.`);
     if (!kernel) why.textContent += " To edit the line, run the cell.";
     input.setAttribute("aria-invalid", String(!good));
+    // Half a line has no numbers: those of the last whole one stay, faint, or the page would jump.
+    table.classList.toggle("stale", Boolean(data.error));
+    if (data.error && table.rows.length > 1) return;
     const head = ["at", "upstream", "gradient of", "your rule", "finite difference", ""];
     table.replaceChildren(make("thead", {}, make("tr", {}, head.map((text) => make("th", { scope: "col" }, text)))),
       make("tbody", {}, data.rows.map((row, i) => make("tr", { class: i && data.rows[i - 1].at !== row.at ? "first" : "" },

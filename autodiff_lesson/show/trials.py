@@ -108,7 +108,8 @@ class Trial:
                     rows.append({"at": at, "up": upstream, "of": name, "ok": ok,
                                  "got": f"{got:.6g}", "want": f"{want:.6g}"})  # fmt: skip
         except Exception as wrong:  # the student's line: whatever it raises is the answer
-            error = f"{type(wrong).__name__}: {wrong}"[:400]
+            said = wrong.msg if isinstance(wrong, SyntaxError) else wrong  # without its file name
+            error = f"{type(wrong).__name__}: {said}"[:400]
         self.data.update(
             title=f"The backward rule of {self.name}",
             head=f"def grad({self.upstream}):",

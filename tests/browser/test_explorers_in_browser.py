@@ -259,6 +259,10 @@ def test_beside_a_kernel(lab, browser):
 
     rule = page.locator("div.box:visible", has_text="The backward rule of product")
     assert rule.locator(".badge").inner_text() == "✗ wrong"
+    height = rule.bounding_box()["height"]
+    rule.locator("input").fill("upstream *")
+    rule.get_by_text("SyntaxError: invalid syntax", exact=True).wait_for()
+    assert rule.bounding_box()["height"] == height  # half a line: the page below does not jump
     rule.locator("input").fill("")
     rule.locator("input").press_sequentially("upstream * y, upstream * x")
     rule.get_by_text("✓ right").wait_for()
