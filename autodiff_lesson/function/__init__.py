@@ -97,12 +97,22 @@ class Trace:
         self.player: Any = None
 
     @property
-    def source(self) -> str:
+    def source(self) -> Source:
         """What is played at later calls."""
-        return self.player.text if self.player else ""
+        return Source(self.player.text if self.player else "")
 
     def __repr__(self) -> str:
         return f"<Trace: {self.signature}; {self.reason}>"
+
+
+class Source(str):
+    """The text of a program. It prints as itself, and a notebook shows it in colours."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_markdown_(self) -> str:
+        return f"```python\n{self}\n```"
 
 
 class Traces(list):
@@ -156,7 +166,7 @@ class Function:
         return f"<Function {self._name}: {len(self.traces)} traces>"
 
     @property
-    def source(self) -> str:
+    def source(self) -> Source:
         """The NumPy function that the latest call ran, with the user's lines as comments."""
         if self._last is None:
             more = " more, since its first call made variables" if self._made_variables else ""
