@@ -287,45 +287,33 @@ class _Known(OfFunction, FunctionLoss):
     settings_first = True
 
 
-class MeanSquaredError(_Known):
+class MeanSquaredError(_Known, function=mean_squared_error):
     """`mean_squared_error`, reduced.
 
     >>> print(MeanSquaredError()([[0.0], [1.0]], [[2.0], [1.0]]))
     tf.Tensor(2.0, shape=(), dtype=float32)
     """
 
-    function = staticmethod(mean_squared_error)
 
-
-class MeanAbsoluteError(_Known):
+class MeanAbsoluteError(_Known, function=mean_absolute_error):
     """`mean_absolute_error`, reduced."""
 
-    function = staticmethod(mean_absolute_error)
 
-
-class Huber(_Known):
+class Huber(_Known, function=huber, known_as="huber_loss"):
     """`huber`, reduced: ``Huber(delta=1.0)``."""
 
-    function, known_as = staticmethod(huber), "huber_loss"
 
-
-class BinaryCrossentropy(_Known):
+class BinaryCrossentropy(_Known, function=binary_crossentropy):
     """`binary_crossentropy`, reduced: ``BinaryCrossentropy(from_logits=True)``."""
 
-    function = staticmethod(binary_crossentropy)
 
-
-class CategoricalCrossentropy(_Known):
+class CategoricalCrossentropy(_Known, function=categorical_crossentropy):
     """`categorical_crossentropy`, reduced: ``CategoricalCrossentropy(from_logits=True)``."""
 
-    function = staticmethod(categorical_crossentropy)
 
-
-class SparseCategoricalCrossentropy(_Known):
+class SparseCategoricalCrossentropy(_Known, function=sparse_categorical_crossentropy):
     """`sparse_categorical_crossentropy`, reduced:
     ``SparseCategoricalCrossentropy(from_logits=True)``."""
-
-    function = staticmethod(sparse_categorical_crossentropy)
 
 
 mse, mae = mean_squared_error, mean_absolute_error  # Keras has these short names too

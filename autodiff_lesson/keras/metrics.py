@@ -198,72 +198,52 @@ class _Function(OfFunction, MeanMetricWrapper):
     """The mean of a function of this package; its settings follow ``name`` and ``dtype``."""
 
 
-class Accuracy(_Function):
+class Accuracy(_Function, function=accuracy):
     """How often predictions equal labels."""
 
-    function = staticmethod(accuracy)
 
-
-class BinaryAccuracy(_Function):
+class BinaryAccuracy(_Function, function=binary_accuracy):
     """How often predictions lie on that side of ``threshold=0.5`` where their 0 or 1 lies."""
 
-    function = staticmethod(binary_accuracy)
 
-
-class CategoricalAccuracy(_Function):
+class CategoricalAccuracy(_Function, function=categorical_accuracy):
     """How often the largest prediction is at the one of the one-hot label."""
 
-    function = staticmethod(categorical_accuracy)
 
-
-class SparseCategoricalAccuracy(_Function):
+class SparseCategoricalAccuracy(_Function, function=sparse_categorical_accuracy):
     """How often the largest prediction is at the label.
 
     >>> print(SparseCategoricalAccuracy()([1, 0], [[0.1, 0.9], [0.2, 0.8]]))
     tf.Tensor(0.5, shape=(), dtype=float32)
     """
 
-    function = staticmethod(sparse_categorical_accuracy)
-
 
 # ---------------------------------------------------------------- losses as metrics
-class MeanSquaredError(_Function):
+class MeanSquaredError(_Function, function=losses.mean_squared_error):
     """The mean of ``square(y_true - y_pred)``."""
 
-    function = staticmethod(losses.mean_squared_error)
 
-
-class MeanAbsoluteError(_Function):
+class MeanAbsoluteError(_Function, function=losses.mean_absolute_error):
     """The mean of ``abs(y_true - y_pred)``."""
 
-    function = staticmethod(losses.mean_absolute_error)
 
-
-class RootMeanSquaredError(_Function):
+class RootMeanSquaredError(_Function, function=losses.mean_squared_error):
     """The square root of the mean of ``square(y_true - y_pred)``."""
-
-    function = staticmethod(losses.mean_squared_error)
 
     def result(self) -> Tensor:
         return sqrt(super().result())
 
 
-class BinaryCrossentropy(_Function):
+class BinaryCrossentropy(_Function, function=losses.binary_crossentropy):
     """The mean of `losses.binary_crossentropy`, with its settings."""
 
-    function = staticmethod(losses.binary_crossentropy)
 
-
-class CategoricalCrossentropy(_Function):
+class CategoricalCrossentropy(_Function, function=losses.categorical_crossentropy):
     """The mean of `losses.categorical_crossentropy`, with its settings."""
 
-    function = staticmethod(losses.categorical_crossentropy)
 
-
-class SparseCategoricalCrossentropy(_Function):
+class SparseCategoricalCrossentropy(_Function, function=losses.sparse_categorical_crossentropy):
     """The mean of `losses.sparse_categorical_crossentropy`, with its settings."""
-
-    function = staticmethod(losses.sparse_categorical_crossentropy)
 
 
 _SHORT = {"mse": MeanSquaredError, "mae": MeanAbsoluteError, "bce": BinaryCrossentropy}

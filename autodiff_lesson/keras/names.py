@@ -114,17 +114,17 @@ class OfFunction:
     function: Callable[..., Any]
     kind_takes: Mapping[str, Any] = {"name": None, "dtype": None}
     settings_first = False
-    known_as = ""
     __signature__: inspect.Signature
 
-    def __init_subclass__(cls) -> None:
-        if "function" in vars(cls):
-            defaults = {**cls.kind_takes, "name": cls.known_as or snake_case(cls.__name__)}
+    def __init_subclass__(cls, function: Callable | None = None, known_as: str = "") -> None:
+        if function is not None:
+            cls.function = staticmethod(function)
+            defaults = {**cls.kind_takes, "name": known_as or snake_case(cls.__name__)}
             own = [
                 inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=value)
                 for name, value in defaults.items()
             ]
-            settings = _settings(cls.function)
+            settings = _settings(function)
             both = [*settings, *own] if cls.settings_first else [*own, *settings]
             cls.__signature__ = inspect.Signature(both)
 
