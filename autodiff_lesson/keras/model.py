@@ -7,9 +7,7 @@ validation, progress) is the same whatever the step does. Override one of these 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import reduce
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,13 +16,14 @@ from .. import nest
 from ..ops.arithmetic import add
 from ..tape import GradientTape
 from ..tensor import Tensor
-from . import optimizers, saving, summary, training
+from . import optimizers, saving, training
 from .batches import unpack, whole
 from .compiled import Compiled
 from .layer import Layer, each_once
 from .layers import InputLayer
 from .metrics import Metric
 from .names import keywords, unwritten
+from .summary import print_summary
 from .symbolic import Graph, KerasTensor
 from .variables import unique_name
 from .warn import warn
@@ -133,24 +132,9 @@ class Model(Layer):
             f"No such layer: {name}. Existing layers are: {[x.name for x in self.layers]}."
         )
 
-    def summary(self, print_fn: Callable | None = None) -> None:
-        """Print a table of its layers: their output shapes, and how many weights they have."""
-        (print_fn or print)(summary.table(self))
-
-    def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
-        """Write the weights to a file: all of it or, if something goes wrong, nothing.
-
-        The file is NumPy's npz, whatever its name (`.weights.h5` too, which Keras asks for).
-        """
-        saving.save_weights(self, filepath, overwrite)
-
-    def load_weights(self, filepath: str | Path) -> None:
-        """Set the weights to those in a file of `save_weights`.
-
-        A file whose names or shapes are not those of this model is a ValueError, and nothing has
-        changed then.
-        """
-        saving.load_weights(self, filepath)
+    summary = print_summary
+    save_weights = saving.save_weights
+    load_weights = saving.load_weights
 
     # How it is trained
 

@@ -45,7 +45,11 @@ def _named(model: Any) -> dict[str, Variable]:
 
 
 def save_weights(model: Any, filepath: str | Path, overwrite: bool = True) -> None:
-    """Write the weights beside ``filepath``, then put them in its place in one go."""
+    """Write the weights to a file: all of it or, if something goes wrong, nothing.
+
+    The file is NumPy's npz, whatever its name (`.weights.h5` too, which Keras asks for). It is
+    written beside ``filepath``, then put in its place in one go.
+    """
     path = Path(filepath)
     weights = _named(model)
     if path.exists() and not overwrite:
@@ -66,7 +70,11 @@ def save_weights(model: Any, filepath: str | Path, overwrite: bool = True) -> No
 
 
 def load_weights(model: Any, filepath: str | Path) -> None:
-    """Check the whole file against the model, then assign."""
+    """Set the weights to those in a file of `save_weights`.
+
+    A file whose names or shapes are not those of this model is a ValueError, and nothing has
+    changed then.
+    """
     path = Path(filepath)
     weights = _named(model)
     try:

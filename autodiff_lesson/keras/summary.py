@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .. import nest
 
 
-def table(model: Any) -> str:
-    """The layers of a model with output shapes and numbers of weights, as Keras draws them."""
+def print_summary(model: Any, print_fn: Callable | None = None) -> None:
+    """Print a table of its layers: their output shapes, and how many weights they have."""
+    (print_fn or print)(_table(model))
+
+
+def _table(model: Any) -> str:
     rows = [("Layer (type)", "Output Shape", "Param #")]
     for layer in model.layers:
         count = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
