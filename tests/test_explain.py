@@ -10,8 +10,7 @@ import pytest
 
 import autodiff_lesson as tf
 from autodiff_lesson import explain
-from autodiff_lesson.explain.symbols import Symbol
-from autodiff_lesson.explain.writing import Style, written
+from autodiff_lesson.explain.writing import Style, Symbol, written
 from autodiff_lesson.ops import elementwise, linalg, nn, reduce, shape
 from autodiff_lesson.primitive import ROWS
 

@@ -7,8 +7,8 @@
 - `find_nan`: the line where the first NaN or infinity was born, forward and backward.
 - `check_gradients`: gradients against finite differences, custom rules against their promises.
 
-An order to read the files in: `naming`; `symbols` and `writing`, which `formula` stands on; then,
-each by itself, `reasons` (`why_none`), `nans`, `checks` and `exercise`.
+An order to read the files in: `naming`; `writing`, which `formula` stands on; then, each by itself,
+`reasons` (`why_none`), `nans`, `checks` and `exercise`.
 """
 
 from .checks import GradientReport, check_gradients

@@ -18,8 +18,7 @@ from ..tensor import Tensor
 from ..values import constant
 from .naming import is_number
 from .naming import names as names_of
-from .symbols import Symbol
-from .writing import Style, adjoint, adjoint_latex, escaped, written
+from .writing import Style, Symbol, adjoint, adjoint_latex, escaped, written
 
 
 class Formula:

@@ -1,4 +1,8 @@
-"""Expressions of symbols as text and as LaTeX, with as few parentheses as they need."""
+"""Expressions: what a backward rule leaves on symbols, as text and as LaTeX.
+
+Rules are ordinary Python. On arrays they compute, on lifted tensors they are recorded, and on the
+symbols of this file they leave an expression. It is written with as few parentheses as it needs.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..custom_gradient import CustomGradient
+from ..lifted import StandIn
+from ..primitive import Primitive
 from .naming import is_number
-from .symbols import Symbol
 
 # how tightly what is written binds: a looser operand gets parentheses
 _LOOSE, _AND, _COMPARE, _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(8)
@@ -47,6 +52,25 @@ _LATEX_NAMES = {"sigmoid": r"\sigma", "asin": r"\arcsin", "acos": r"\arccos", "a
 _LATEX_NAMES |= {f: "\\" + f for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "log", "exp")}
 _DIGITS = "0123456789₀₁₂₃₄₅₆₇₈₉"
 _FEW = 4  # so many numbers of an array are still written out
+
+
+class Symbol(StandIn):
+    """What stands for an array while a rule is written down: an expression, and its value.
+
+    It carries the value that the rule would see, hence its shape and dtype too, so whatever a rule
+    asks of its arguments has an answer.
+    """
+
+    def __init__(self, array: Any, name: str = "", row: Any = None, args: tuple = (), **attributes):
+        self.array = array
+        self.name = name
+        self.row = row
+        self.args = args
+        self.attributes = attributes
+
+    def _run(self, row: Primitive, inputs: tuple, attributes: dict) -> Any:
+        arrays = [x.array if type(x) is Symbol else x for x in inputs]
+        return Symbol(row.forward(*arrays, **attributes), row=row, args=inputs, **attributes)
 
 
 def adjoint(name: str) -> str:
