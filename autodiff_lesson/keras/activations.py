@@ -34,19 +34,10 @@ def silu(x: Any) -> Tensor:
 
 
 _KNOWN: dict[str, Callable] = {
-    "linear": linear,
-    "relu": relu,
-    "leaky_relu": leaky_relu,
-    "elu": elu,
-    "sigmoid": sigmoid,
-    "tanh": tanh,
-    "softmax": softmax,
-    "log_softmax": log_softmax,
-    "softplus": softplus,
-    "exponential": exponential,
-    "silu": silu,
-    "swish": silu,
-}
+    "linear": linear, "relu": relu, "leaky_relu": leaky_relu, "elu": elu, "sigmoid": sigmoid,
+    "tanh": tanh, "softmax": softmax, "log_softmax": log_softmax, "softplus": softplus,
+    "exponential": exponential, "silu": silu, "swish": silu,
+}  # fmt: skip
 
 
 def get(identifier: Any) -> Callable:

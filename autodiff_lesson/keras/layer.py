@@ -314,7 +314,7 @@ class Layer(Module):
         """Every variable of it and of the layers inside, each layer's trainable ones first."""
         found = []
         for _, variables, _ in self._tree():
-            found += sorted(variables, key=lambda v: not (v.trainable or _thaws(v)))
+            found += sorted(variables, key=lambda v: not _trains(v))
         return each_once(found)
 
     variables = weights  # type: ignore[assignment]
@@ -344,10 +344,8 @@ class Layer(Module):
         for layer, variables, _ in self._tree():
             layer._trainable = bool(value)
             for v in variables:
-                if v.trainable and not value:
-                    v.trainable, v.thaws = False, True
-                elif value and _thaws(v):
-                    v.trainable, v.thaws = True, False
+                trains = _trains(v)
+                v.trainable, v.thaws = trains and bool(value), trains and not value
 
     @property
     def losses(self) -> list[Tensor]:
@@ -448,9 +446,9 @@ def each_once(things: Iterable) -> list:
     return list({id(thing): thing for thing in things}.values())
 
 
-def _thaws(variable: Variable) -> bool:
-    """Whether it will be trainable again, when the layer that is frozen now is not any more."""
-    return getattr(variable, "thaws", False)
+def _trains(variable: Variable) -> bool:
+    """Whether it is trainable, or will be when the layer that is frozen now is not any more."""
+    return variable.trainable or getattr(variable, "thaws", False)
 
 
 def _shape_of(tensor: Any) -> Any:

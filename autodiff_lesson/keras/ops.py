@@ -47,12 +47,12 @@ def _one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = "float32") -
     return shapes.one_hot(x, num_classes, axis=axis, dtype=dtype)
 
 
-def _shape(x: Any) -> tuple:
+def shape(x: Any) -> tuple:
     """The shape as a tuple."""
     return tuple(x.shape)
 
 
-def _to_numpy(x: Any) -> Any:
+def convert_to_numpy(x: Any) -> Any:
     """The values as an array."""
     return x.numpy() if hasattr(x, "numpy") else create.convert_to_tensor(x).numpy()
 
@@ -100,6 +100,5 @@ _FUNCTIONS: dict[str, Callable] = {
 }
 
 globals().update({name: _named(function, name) for name, function in _FUNCTIONS.items()})
-globals().update({"shape": _shape, "convert_to_numpy": _to_numpy})
 
 __all__ = sorted([*_FUNCTIONS, "shape", "convert_to_numpy"])

@@ -85,9 +85,10 @@ def load_weights(model: Any, filepath: str | Path) -> None:
         raise ValueError(f"{path} is not a file of save_weights, or is damaged") from None
     missing = [name for name in weights if name not in values]
     extra = [name for name in values if name not in weights]
+    wrong = f"{path} does not fit model {model.name!r}; nothing was loaded."
     if missing or extra:
         raise ValueError(
-            f"{path} does not fit model {model.name!r}; nothing was loaded."
+            wrong
             + (f" It lacks {', '.join(missing)}." if missing else "")
             + (f" The model has no {', '.join(extra)}." if extra else "")
         )
@@ -95,9 +96,8 @@ def load_weights(model: Any, filepath: str | Path) -> None:
         value = values[name]
         if value.shape != variable.shape or value.dtype != variable.dtype:
             raise ValueError(
-                f"{path} does not fit model {model.name!r}; nothing was loaded. {name} is "
-                f"{value.dtype} of shape {value.shape} there, {variable.dtype.name} of shape "
-                f"{variable.shape} in the model"
+                f"{wrong} {name} is {value.dtype} of shape {value.shape} there, "
+                f"{variable.dtype.name} of shape {variable.shape} in the model"
             )
     for name, variable in weights.items():
         variable.assign(values[name])
