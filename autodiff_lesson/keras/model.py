@@ -47,9 +47,12 @@ class Model(Layer):
         name: of the model.
     """
 
-    compiled = False
+    compiled = run_eagerly = stop_training = False
+    steps_per_execution = 1
+    history: Any = None
     optimizer: Any
     _compiled: Compiled
+    _graph: Graph | None = None
 
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any
@@ -57,12 +60,7 @@ class Model(Layer):
         if name is None and type(self) is Model and inputs is not None:
             name = unique_name("functional")
         super().__init__(name=name, **kwargs)
-        self._graph: Graph | None = None
-        self.stop_training = False
-        self.run_eagerly = False
-        self.steps_per_execution = 1
         self._steps = training.Steps(self)
-        self.history: Any = None
         if (inputs is None) != (outputs is None):
             raise ValueError("a model is made from both, Model(inputs, outputs), or from neither")
         if inputs is not None:
