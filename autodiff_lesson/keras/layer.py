@@ -312,10 +312,8 @@ class Layer(Module):
     @property
     def weights(self) -> list[Variable]:
         """Every variable of it and of the layers inside, each layer's trainable ones first."""
-        found = []
-        for _, variables, _ in self._tree():
-            found += sorted(variables, key=lambda v: not _trains(v))
-        return each_once(found)
+        ordered = (sorted(own, key=_trains, reverse=True) for _, own, _ in self._tree())
+        return each_once(v for own in ordered for v in own)
 
     variables = weights  # type: ignore[assignment]
 
@@ -350,15 +348,11 @@ class Layer(Module):
     @property
     def losses(self) -> list[Tensor]:
         """What `add_loss` gathered in the latest call, and the penalties of regularizers."""
-        added: list[Tensor] = []
-        penalties: list[Tensor] = []
-        for layer, variables, _ in self._tree():
-            if layer._losses_number >= self._call_number:
-                added += layer._added_losses
-            for v in each_once(variables):
-                if v.trainable and getattr(v, "regularizer", None) is not None:
-                    penalties.append(v.regularizer(v))
-        return added + penalties
+        tree = self._tree()
+        fresh = [x for x, _, _ in tree if x._losses_number >= self._call_number]
+        added = [loss for layer in fresh for loss in layer._added_losses]
+        held = [v for _, own, _ in tree for v in each_once(own) if v.trainable]
+        return added + [v.regularizer(v) for v in held if getattr(v, "regularizer", None)]
 
     @property
     def metrics(self) -> list[Metric]:
