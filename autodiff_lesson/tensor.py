@@ -18,8 +18,10 @@ class Tensor:
     no tape sees. Make one with ``tf.constant``.
     """
 
-    __slots__ = ("_value", "_name")
+    __slots__ = ("_value", "_name", "_logits")
     _name: str | None
+    _logits: Tensor
+    """What a Keras softmax or sigmoid was made of; unset in others."""
 
     # `array + tensor` is left to the tensor, so that it is recorded (and is a tensor)
     __array_priority__ = 100

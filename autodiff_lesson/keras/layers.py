@@ -14,7 +14,7 @@ from ..ops.elementwise import cast, leaky_relu, relu, where
 from ..ops.linalg import matmul
 from ..ops.nn import conv2d, max_pool2d
 from ..ops.random import uniform
-from ..ops.reduce import reduce_mean, softmax
+from ..ops.reduce import reduce_mean
 from ..ops.shape import concat, reshape
 from ..tensor import Tensor
 from ..variable import Variable
@@ -281,7 +281,7 @@ class Softmax(Layer):
         self.axis = axis
 
     def call(self, inputs: Any) -> Any:
-        return softmax(inputs, self.axis)
+        return activations.softmax(inputs, self.axis)
 
 
 class Dropout(Layer):

@@ -25,6 +25,7 @@ from ..ops.reduce import reduce_mean, reduce_sum
 from ..ops.shape import expand_dims, reshape, squeeze
 from ..tensor import Tensor
 from .names import OfFunction, resolve, snake_case, unwritten
+from .warn import warn
 
 EPSILON = 1e-7
 """Probabilities are kept this far from 0 and 1, where the logarithm ends."""
@@ -82,6 +83,7 @@ def binary_crossentropy(
     y_true = fractions(y_true)
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
+    y_pred, from_logits = _logits("binary_crossentropy", y_pred, from_logits)
     if from_logits:
         return reduce_mean(sigmoid_cross_entropy_with_logits(y_true, y_pred), axis)
     p = clip_by_value(y_pred, EPSILON, 1.0 - EPSILON)
@@ -108,6 +110,7 @@ def categorical_crossentropy(
     check_same_shape("categorical_crossentropy", y_true, y_pred)
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + label_smoothing / y_pred.shape[axis]
+    y_pred, from_logits = _logits("categorical_crossentropy", y_pred, from_logits)
     if from_logits:
         return softmax_cross_entropy_with_logits(y_true, y_pred, axis)
     p = y_pred / reduce_sum(y_pred, axis, True)
@@ -126,6 +129,7 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
     """
     y_pred = _floats(y_pred)
     labels = labels_of("sparse_categorical_crossentropy", y_true, y_pred)
+    y_pred, from_logits = _logits("sparse_categorical_crossentropy", y_pred, from_logits)
     logits = y_pred if from_logits else log(clip_by_value(y_pred, EPSILON, 1.0 - EPSILON))
     return sparse_softmax_cross_entropy_with_logits(labels, logits)
 
@@ -135,6 +139,20 @@ def _floats(x: Any) -> Tensor:
     if type(x) is not Tensor:
         x = convert_to_tensor(x)
     return x if x._value.dtype.kind == "f" else cast(x, np.float32)
+
+
+def _logits(name: str, y_pred: Tensor, from_logits: bool) -> tuple[Tensor, bool]:
+    """What an activation of Keras made the probabilities of, as Keras uses it: probabilities end
+    at 0 and 1, and there the slope of their logarithm is lost."""
+    logits = getattr(y_pred, "_logits", None)
+    if logits is None:
+        return y_pred, from_logits
+    if from_logits:
+        warn(
+            f"{name} was given from_logits=True and the output of a softmax or sigmoid, which are "
+            "probabilities: leave out one of the two"
+        )
+    return logits, True
 
 
 def _numbers(y_true: Any, y_pred: Any) -> tuple[Any, Any]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import autodiff_lesson as tf
+from autodiff_lesson import keras
 from autodiff_lesson.keras import losses
 
 RANDOM = np.random.default_rng(7)
@@ -271,3 +272,35 @@ def test_labels_may_be_noisy():
 def test_short_names_are_functions_too():
     y, p = tf.constant([[1.0, 0.0]]), tf.constant([[0.5, 0.5]])
     assert losses.mse(y, p).numpy() == [0.25] and losses.mae(y, p).numpy() == [0.5]
+
+
+@pytest.mark.parametrize(
+    "activation, loss, y",
+    [
+        ("sigmoid", "binary_crossentropy", [[0.0]]),
+        ("softmax", "sparse_categorical_crossentropy", [1]),
+        ("softmax", "categorical_crossentropy", [[0.0, 1.0]]),
+    ],
+)
+@pytest.mark.parametrize("layer", [False, True])
+def test_probabilities_of_an_activation_do_not_end_at_0_and_1(activation, loss, y, layer):
+    """As in Keras, which looks at what the activation was given."""
+    units = 2 if activation == "softmax" else 1
+    last = [keras.layers.Activation(activation)] if layer else []
+    dense = keras.layers.Dense(units, activation=None if layer else activation)
+    model = keras.Sequential([keras.Input((1,)), dense, *last])
+    model.set_weights([[[1.0, 0.0][:units]], [0.0] * units])
+    x = tf.constant([[50.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = keras.losses.get(loss)(y, model(x))
+    assert float(value[0]) == pytest.approx(50.0)
+    assert float(tape.gradient(value, x)[0, 0]) == pytest.approx(1.0)
+    model.compile("sgd", loss)
+    assert model.evaluate(x, np.array(y), verbose=0) == pytest.approx(50.0)
+
+
+def test_logits_that_are_none_are_warned_of():
+    p = keras.activations.softmax(tf.constant([[1.0, 2.0]]))
+    with pytest.warns(UserWarning, match="leave out one of the two"):
+        keras.losses.sparse_categorical_crossentropy([1], p, from_logits=True)
