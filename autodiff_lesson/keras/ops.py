@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from ..ops import arithmetic, create, elementwise, linalg, reduce
 from ..ops import shape as shapes  # keras.ops has a shape of its own
+from . import activations
 from .symbolic import apply
 
 
@@ -19,16 +21,34 @@ def _named(function: Callable, name: str) -> Callable:
     return operation
 
 
-def _mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The mean over an axis, several, or all; of whole numbers as float32."""
+def _floats(x: Any) -> Any:
+    """Whole numbers and bools as float32."""
     x = create.convert_to_tensor(x)
-    if not x.dtype.is_floating:
-        x = elementwise.cast(x, "float32")
-    return reduce.reduce_mean(x, axis, keepdims)
+    return x if x.dtype.is_floating else elementwise.cast(x, "float32")
 
 
-def _concatenate(xs: Any, axis: int = -1) -> Any:
-    """Join along an axis, the last if not given."""
+def _of_floats(function: Callable) -> Callable:
+    @functools.wraps(function)
+    def operation(x: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(_floats(x), *args, **kwargs)
+
+    return operation
+
+
+def _divide(x1: Any, x2: Any) -> Any:
+    """x1 / x2; of whole numbers as float32."""
+    whole = not any(create.convert_to_tensor(x).dtype.is_floating for x in (x1, x2))
+    return arithmetic.divide(*map(_floats, (x1, x2))) if whole else arithmetic.divide(x1, x2)
+
+
+def _sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The sum over an axis, several, or all; of bools how many hold."""
+    x = create.convert_to_tensor(x)
+    return reduce.reduce_sum(elementwise.cast(x, "int32") if x.dtype.is_bool else x, axis, keepdims)
+
+
+def _concatenate(xs: Any, axis: int = 0) -> Any:
+    """Join along an axis, the first if not given."""
     return shapes.concat(xs, axis)
 
 
@@ -73,15 +93,22 @@ _FUNCTIONS: dict[str, Callable] = {
     **{
         name: getattr(module, name)
         for module, names in {
-            arithmetic: "add subtract multiply divide negative maximum minimum greater "
+            arithmetic: "add subtract multiply negative maximum minimum greater "
             "greater_equal less less_equal equal not_equal logical_and logical_or logical_not",
-            elementwise: "abs cast cos cosh exp floor log log1p relu round sigmoid sign sin sinh "
-            "softplus sqrt square stop_gradient tan tanh where elu leaky_relu",
+            elementwise: "abs cast floor relu round sign square stop_gradient where elu leaky_relu",
             linalg: "einsum matmul",
             create: "convert_to_tensor eye linspace ones ones_like zeros zeros_like",
-            reduce: "cumsum log_softmax softmax",
+            reduce: "cumsum",
             shapes: "broadcast_to expand_dims meshgrid repeat reshape squeeze stack tile "
             "transpose unstack",
+        }.items()
+        for name in names.split()
+    },
+    **{
+        name: _of_floats(getattr(module, name))
+        for module, names in {
+            elementwise: "cos cosh exp log log1p sin sinh sqrt tan tanh",
+            activations: "log_softmax sigmoid softmax softplus",
         }.items()
         for name in names.split()
     },
@@ -89,13 +116,14 @@ _FUNCTIONS: dict[str, Callable] = {
     "clip": _clip,
     "concatenate": _concatenate,
     "max": reduce.reduce_max,
-    "mean": _mean,
+    "divide": _divide,
+    "mean": _of_floats(reduce.reduce_mean),
     "min": reduce.reduce_min,
     "norm": _norm,
     "one_hot": _one_hot,
     "power": arithmetic.pow,
     "prod": reduce.reduce_prod,
-    "sum": reduce.reduce_sum,
+    "sum": _sum,
     "take": _take,
 }
 

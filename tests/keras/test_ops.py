@@ -10,7 +10,7 @@ X = np.random.default_rng(2).uniform(0.1, 0.9, (4, 3)).astype(np.float32)
 CASES = {
     "argmax": (lambda f, x: f(x, axis=-1), X.argmax(-1)),
     "clip": (lambda f, x: f(x, 0.3, 0.5), X.clip(0.3, 0.5)),
-    "concatenate": (lambda f, x: f([x, x]), np.hstack([X, X])),
+    "concatenate": (lambda f, x: f([x, x]), np.vstack([X, X])),
     "expand_dims": (lambda f, x: f(x, 1), X[:, None]),
     "log1p": (lambda f, x: f(x), np.log1p(X)),
     "matmul": (lambda f, x: f(x, X.T), X @ X.T),
@@ -39,6 +39,13 @@ def test_on_data_and_symbols(name):
     inputs = keras.Input((3,))
     model = keras.Model(inputs, call(function, inputs))
     np.testing.assert_allclose(model(X), expected, rtol=1e-5)
+
+
+def test_whole_numbers_and_bools_give_what_keras_gives():
+    found = ops.sum(ops.equal([1, 2, 3], [1, 2, 0])), ops.divide(3, 2), ops.log(2), ops.mean([1, 2])
+    assert [(x.dtype.name, round(float(x), 4)) for x in found] == [
+        ("int32", 2.0), ("float32", 1.5), ("float32", 0.6931), ("float32", 1.5)
+    ]  # fmt: skip
 
 
 def test_all_of_them_have_a_name_and_a_docstring():
