@@ -121,10 +121,12 @@ def _slices(data: Any, size: int, length: int, shuffle: bool) -> Iterator:
 def _converted(batches: Iterable, class_weight: Mapping | None) -> Iterator:
     """Batches that the user made, as tensors."""
     for batch in batches:
-        x, y, weights = unpack(batch)
-        if class_weight is not None:
-            weights = _weights_of(_array("y", y), class_weight)
-        yield nest.map_structure(lambda leaf: Tensor(_array("data", leaf)), pack(x, y, weights))
+        if not (isinstance(batch, tuple) and len(batch) > 3):  # which a train_step may take apart
+            x, y, weights = unpack(batch)
+            if class_weight is not None:
+                weights = _weights_of(_array("y", y), class_weight)
+            batch = pack(x, y, weights)
+        yield nest.map_structure(lambda leaf: Tensor(_array("data", leaf)), batch)
 
 
 def whole(name: str, value: Any, least: int = 1) -> int:

@@ -26,11 +26,19 @@ class Compiled:
 
     def loss_of(self, y: Any, y_pred: Any, sample_weight: Any) -> Tensor:
         """The compiled loss of a batch."""
-        _check_single("loss", y_pred, "compute_loss or train_step")
-        return self.loss(y, y_pred, sample_weight)
+        _check_single("loss is for", y_pred, "compute_loss or train_step")
+        return self.loss(_the_one(y), y_pred, sample_weight)
+
+
+def _the_one(given: Any) -> Any:
+    """What is given for the one output of a model; a list or dict may be around it."""
+    if isinstance(given, (list, tuple, dict)) and len(given) == 1:
+        (given,) = given.values() if isinstance(given, dict) else given
+    return given
 
 
 def _as_loss(loss: Any) -> Any:
+    loss = _the_one(loss)
     if isinstance(loss, (list, tuple, dict)):
         raise ValueError(
             f"compile takes one loss; received {loss!r}. For a model with several outputs add "
@@ -59,6 +67,8 @@ class CompiledMetrics(Metric):
         self.given = [(item, False) for item in nest.flatten(plain or [])]
         self.given += [(item, True) for item in nest.flatten(weighted or [])]
         for item, _ in self.given:
+            if item is None:
+                raise ValueError("compile was given None among its metrics: leave it out")
             if _kind_of(item) is None:
                 metrics.get(item)  # a wrong name is better said now than at the first batch
         self.by_name: dict[str, tuple[Metric, bool]] = {}
@@ -69,8 +79,9 @@ class CompiledMetrics(Metric):
         return [metric for metric, _ in self.by_name.values()]
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y_true = _the_one(y_true)
         if self.given and not self.by_name:
-            _check_single("metrics", y_pred, "train_step")
+            _check_single("metrics are for", y_pred, "train_step")
             for item, weighted in self.given:
                 with silence():  # a function need not know: they are made once
                     metric = _as_metric(item, y_true, y_pred)
@@ -97,8 +108,8 @@ def _check_single(what: str, y_pred: Any, where: str) -> None:
         raise ValueError("the model's call() returned None: end it with `return outputs`")
     if isinstance(y_pred, (list, tuple, dict)):
         raise ValueError(
-            f"the model has several outputs, and the {what} of compile are for one: compute theirs "
-            f"in a {where} of your own"
+            f"the model has several outputs, and compile's {what} one: compute it in a {where} of "
+            "your own"
         )
 
 

@@ -20,7 +20,7 @@ from . import optimizers, saving, training
 from .batches import unpack, whole
 from .compiled import Compiled
 from .layer import Layer, each_once
-from .layers import InputLayer
+from .layers import Input, InputLayer
 from .metrics import Metric
 from .names import keywords, unwritten
 from .summary import print_summary
@@ -67,10 +67,10 @@ class Model(Layer):
             self._connect(inputs, outputs)
 
     def _connect(self, inputs: Any, outputs: Any) -> None:
+        if isinstance(outputs, (list, tuple)) and len(outputs) == 1:
+            outputs = outputs[0]
         self._graph = Graph(inputs, outputs)
-        called = [node.operation for node in self._graph.nodes]
-        given = [t.node.operation for t in nest.flatten(inputs) if not t.node.parents]
-        self._graph_layers = tuple(each_once(x for x in given + called if isinstance(x, Layer)))
+        self._graph_layers = tuple(x for x in self._graph.operations() if isinstance(x, Layer))
         self.built = True
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
@@ -85,7 +85,7 @@ class Model(Layer):
             self(np.zeros([n or 1 for n in input_shape]))
 
     def _build_for(self, args: tuple) -> None:
-        if type(self).build is not Model.build:
+        if type(self).build not in (Model.build, Sequential.build):
             super()._build_for(args)
         self.built = True  # the call that follows builds the layers inside
 
@@ -163,7 +163,7 @@ class Model(Layer):
         """
         self._check_initialised()
         self.steps_per_execution = whole("steps_per_execution", steps_per_execution)
-        self.optimizer = optimizers.get(optimizer)
+        self.optimizer = None if optimizer is None else optimizers.get(optimizer)
         self._compiled = Compiled(loss, metrics, weighted_metrics)
         self.compiled = True
         self.run_eagerly = run_eagerly
@@ -250,10 +250,12 @@ class Model(Layer):
             terms.append(self._compiled.loss_of(y, y_pred, sample_weight))
         terms += self.losses
         if not terms:
-            raise ValueError(
-                "No loss to compute. Provide a `loss` argument in `compile()`, and `y` in `fit()`"
-                + ("." if y is not None else ": these data have no y.")
-            )
+            why = "Provide a `loss` argument in `compile()`, and `y` in `fit()`"
+            if y is None:
+                why += ": these data have no y"
+            if not self.compiled:
+                why = "Call `compile(loss=...)`; one of your own calls `super().compile(loss=...)`"
+            raise ValueError(f"No loss to compute. {why}.")
         return reduce(add, terms)
 
     def compute_metrics(
@@ -332,6 +334,12 @@ class Sequential(Model):
         if isinstance(start, InputLayer):  # then there is a graph of what it is now
             last = start.output if self._graph is None else self._graph.outputs
             self._connect(start.output, last if isinstance(layer, InputLayer) else layer(last))
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of this shape, as an `Input` at its start would have."""
+        if self._graph is None and self._chain:
+            start = Input(input_shape[1:], input_shape[0])
+            self._connect(start, reduce(lambda x, layer: layer(x), self._chain, start))
 
     @property
     def layers(self) -> list[Layer]:

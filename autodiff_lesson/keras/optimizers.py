@@ -159,6 +159,11 @@ class Optimizer:
         gradients = list(grads)
         if not gradients:
             return
+        if isinstance(gradients[0], tuple):
+            raise ValueError(
+                "apply takes two lists, apply(gradients, variables). Pairs are for "
+                "apply_gradients(zip(gradients, variables))"
+            )
         variables = self._known(len(gradients), trainable_variables)
         pairs = self._paired(gradients, variables)
         changing = [*self._variables, *variables]
@@ -281,10 +286,10 @@ class Optimizer:
         for gradient, variable in zip(gradients, variables):
             now = variable._tensor._value
             if id(variable) not in self._slots:
+                known = ", ".join(map(_called, self._trainable_variables))
                 raise ValueError(
-                    f"Unknown variable: {variable!r}. This optimizer was built for "
-                    f"{', '.join(v.name for v in self._trainable_variables)}. Make a new "
-                    "optimizer for other variables"
+                    f"Unknown variable: {_called(variable)}. This optimizer was built for {known}. "
+                    "Make a new optimizer for other variables, or compile the model again"
                 )
             if gradient is None:
                 missing.append(variable.name)
@@ -320,6 +325,10 @@ class Optimizer:
 def _as(other: Any, value: Any) -> Any:
     """The value, in the dtype of the other."""
     return value if value.dtype is other.dtype else cast_kernel(value, dtype=other.dtype)
+
+
+def _called(variable: Variable) -> str:
+    return getattr(variable, "path", variable.name)
 
 
 def _state(start: Any, dtype: Any, name: str) -> Variable:

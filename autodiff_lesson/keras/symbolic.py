@@ -179,6 +179,31 @@ class Graph:
             waiting += tensor.node.parents
         return [found[number] for number in sorted(found)]
 
+    def operations(self) -> list[Callable]:
+        """What makes the inputs and what is called, each once, in the order of Keras.
+
+        First what is farthest from the outputs; of one distance, what a walk back from the outputs
+        meets first.
+        """
+        starts = [tensor.node for tensor in self._given if not tensor.node.parents]
+        nodes = starts + self.nodes
+        inside, met = set(map(id, nodes)), dict[int, int]()
+        waiting = [tensor.node for tensor in self._wanted[::-1]]
+        while waiting:
+            node = waiting.pop()
+            if id(node) in inside:
+                inside.discard(id(node))
+                met.setdefault(id(node.operation), len(met))
+                waiting += [tensor.node for tensor in node.parents[::-1]]
+        away: dict[int, int] = {}  # of nodes and of operations, by their ids
+        for node in sorted(nodes, key=lambda node: -node.number):
+            distance = max(away.get(id(node), 0), away.get(id(node.operation), 0))
+            away[id(node.operation)] = distance
+            for tensor in node.parents:
+                away[id(tensor.node)] = max(away.get(id(tensor.node), 0), distance + 1)
+        found = {id(node.operation): node.operation for node in nodes}
+        return sorted(found.values(), key=lambda o: (-away[id(o)], met.get(id(o), -1)))
+
     def run(self, owner: str, inputs: Any) -> Any:
         """The outputs for data."""
         if isinstance(inputs, dict):

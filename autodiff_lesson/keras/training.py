@@ -98,7 +98,7 @@ def fit(
             made = _epoch(self, "train", data, visited, waiting)
             if not made:  # there was no batch
                 break
-            logs = made[0]
+            logs = dict(made[0])  # callbacks may have kept what they were handed
             if validation is not None:
                 found = _tested(self, validation, visited, waiting)
                 logs.update({f"val_{name}": value for name, value in found.items()})

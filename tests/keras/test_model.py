@@ -158,3 +158,32 @@ def test_a_missing_attribute_is_named_also_inside_a_property():
         with pytest.raises(AttributeError, match=r"call compile\(optimizer"):
             getattr(Mistyped(), name)
     assert not hasattr(Mistyped(), "optimizer")
+
+
+def test_layers_stand_in_the_order_of_keras():
+    inputs, late = keras.Input((4,), name="i"), keras.Input((2,), name="late")
+    short = layers.Dense(3, name="short")(inputs)
+    long = layers.Dense(3, name="second")(layers.Dense(3, name="first")(inputs))
+    model = keras.Model(inputs, layers.Add(name="add")([long, short]))
+    assert [x.name for x in model.layers] == ["i", "first", "second", "short", "add"]
+    b, a = layers.Dense(1, name="b")(inputs), layers.Dense(1, name="a")(inputs)
+    assert [x.name for x in keras.Model(inputs, [a, b]).layers] == ["i", "a", "b"]
+    both = layers.Concatenate(name="both")([long, late])
+    names = [x.name for x in keras.Model([inputs, late], both).layers]
+    assert names == ["i", "first", "second", "late", "both"]
+
+
+def test_one_output_in_a_list_is_one_output():
+    inputs = keras.Input((4,))
+    model = keras.Model([inputs], [layers.Dense(1)(inputs)])
+    assert model(np.ones((2, 4))).shape == (2, 1)
+    assert model.predict(np.ones((2, 4)), verbose=0).shape == (2, 1)
+
+
+def test_sequential_is_built_by_a_shape(capsys):
+    model = keras.Sequential([layers.Dense(3), layers.Dense(1)])
+    model.build((None, 4))
+    assert [w.shape for w in model.weights] == [(4, 3), (3,), (3, 1), (1,)]
+    model.summary()
+    assert "(None, 3)" in capsys.readouterr().out
+    assert model(np.ones((5, 4))).shape == (5, 1)
