@@ -24,7 +24,7 @@ def _table(model: Any) -> str:
         lines += [_rule("├─┼┤" if i else "┡━╇┩", widths), _row("│", row, widths)]
     lines.append(_rule("└─┴┘", widths))
     optimizer = getattr(model, "optimizer", None)
-    own = optimizer.variables if optimizer else []
+    own = optimizer.variables if getattr(optimizer, "built", False) else []
     groups = {
         "Total": model.weights + own,
         "Trainable": model.trainable_variables,

@@ -268,7 +268,7 @@ class Recorded:
     are few. A recording of them would not pay.
     """
 
-    _FEW = 12
+    _FEW = 3
 
     def __init__(self, step: Callable, at_once: bool):
         self._at_once = at_once
