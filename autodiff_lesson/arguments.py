@@ -70,8 +70,8 @@ def as_pair(row: Primitive, x: Any, y: Any) -> tuple[Tensor, ...]:
 def _converted(row: Primitive, value: Any, dtype: np.dtype | None) -> Any:
     try:
         return as_value(value, dtype)
-    except InvalidArgumentError as error:
-        raise InvalidArgumentError(f"{row.name} at {here()}: {error}") from None
+    except (InvalidArgumentError, ValueError, TypeError) as error:
+        raise type(error)(f"{row.name} at {here()}: {error}") from None
 
 
 def by_name(row: Primitive, inputs: tuple, attributes: dict) -> tuple[tuple, dict]:

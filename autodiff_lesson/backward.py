@@ -194,10 +194,10 @@ def _seed(tensor: Tensor, given: Any) -> Tensor:
     start = tensor_of(given)
     if type(start) is not Tensor:
         start = Tensor(as_value(start, value.dtype))
-    if start._value.shape != value.shape:
+    if start._value.shape != value.shape or start._value.dtype != value.dtype:
         raise InvalidArgumentError(
-            f"output_gradients has shape {start.shape} for a target of shape {tensor.shape}: "
-            "they must be equal"
+            f"output_gradients is {start.dtype.name} of shape {start.shape} for a target that is "
+            f"{tensor.dtype.name} of shape {tensor.shape}: both must be the same"
         )
     return start
 

@@ -83,6 +83,13 @@ class CustomGradient:
                 f"the grad of `{self.name}` ({_place(self.grad)}) gave {found.dtype.name} for "
                 f"argument {position}, which is {x.dtype.name}: use tf.cast"
             )
+        given, wanted = found._value.shape, x._value.shape
+        pairs = zip(given[::-1], wanted[::-1], strict=False)
+        if len(given) < len(wanted) or any(m not in (1, n) for n, m in pairs):
+            raise ValueError(
+                f"the grad of `{self.name}` ({_place(self.grad)}) gave shape {given} for argument "
+                f"{position} of shape {wanted}: give one number for each, with tf.broadcast_to"
+            )
         return found
 
 
@@ -123,7 +130,7 @@ class _Custom:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         f, listening = self._function, thread.active
-        tensors = [as_tensor(x) for x in nest.flatten(args)]
+        tensors = [_recorded(x) for x in nest.flatten(args)]
         for recorder in listening:
             recorder.begins("custom")
         # Tapes hear what runs inside, since grad may use it and have a gradient itself. But the
@@ -131,7 +138,7 @@ class _Custom:
         reader = _Reader()
         with only(lambda recorder: True):
             thread.active.append(reader)
-            y, grad = _two(f, f(*nest.pack_sequence_as(args, tensors), **kwargs))
+            y, grad = _two(f, f(*args, **kwargs))
         with only(lambda recorder: not recorder.is_tape):
             outputs = [identity(as_tensor(part)) for part in nest.flatten(y)]
         variables = [v for v, t in reader.read_ones() if not any(t is x for x in tensors)]
@@ -155,6 +162,11 @@ class _Custom:
         for recorder in listening:
             recorder.customized(made)
         return nest.pack_sequence_as(y, outputs)
+
+
+def _recorded(argument: Any) -> Tensor:
+    """What stands for an argument in the record; one that is no number (a word) has no gradient."""
+    return constant(0) if argument is None or isinstance(argument, str) else as_tensor(argument)
 
 
 def _takes_variables(grad: Callable) -> bool:

@@ -19,7 +19,8 @@ def of_elements(backward: Backward, target: Tensor, sources: list, zeros: bool) 
     ``backward`` leads to these sources. Where nothing connects, None, or with ``zeros`` zeros.
     """
     shape = tuple(target.shape)
-    seeds = np.eye(math.prod(shape), dtype=target._value.dtype).reshape(-1, *shape)
+    size = math.prod(shape)
+    seeds = np.eye(size, dtype=target._value.dtype).reshape(size, *shape)
     rows = [backward.gradients(target, Tensor(seed)) for seed in seeds]
     return [
         _stacked([row[i] for row in rows], 0, shape + tuple(s.shape), target, zeros)
@@ -27,17 +28,18 @@ def of_elements(backward: Backward, target: Tensor, sources: list, zeros: bool) 
     ]
 
 
-def of_examples(backward: Backward, target: Tensor, source: Tensor, zeros: bool) -> Tensor | None:
+def of_examples(backward: Backward, target: Tensor, source: Tensor) -> Tensor | None:
     """The same for one source, where example i of ``target`` depends on example i of it alone.
 
-    One pass then serves all examples, and the shape is ``target.shape + source.shape[1:]``.
+    One pass then serves all examples, and the shape is ``target.shape + source.shape[1:]``. Where
+    nothing connects there are zeros, as in TensorFlow.
     """
     batch, *rest = target.shape
     size = math.prod(rest)
     seeds = np.eye(size, dtype=target._value.dtype).reshape(size, 1, *rest)
     seeds = np.broadcast_to(seeds, (size, batch, *rest))
     rows = [backward.gradients(target, Tensor(seed))[0] for seed in seeds]
-    return _stacked(rows, 1, (batch, *rest, *source.shape[1:]), target, zeros)
+    return _stacked(rows, 1, (batch, *rest, *source.shape[1:]), target, zeros=True)
 
 
 def _stacked(rows: list, axis: int, shape: tuple, target: Tensor, zeros: bool) -> Tensor | None:

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, MappingView
 from typing import Any
+
+from .dtypes import TensorShape
+
+_NESTED = (list, tuple, dict, deque, MappingView)
+
+
+def is_nested(item: Any) -> bool:
+    """Whether it is taken apart; a shape is one thing."""
+    return isinstance(item, _NESTED) and not isinstance(item, TensorShape)
 
 
 def flatten(structure: Any) -> list:
@@ -20,7 +30,7 @@ def flatten(structure: Any) -> list:
 
 def _collect(items: Iterable, leaves: list) -> None:
     for item in items:
-        if not isinstance(item, (list, tuple, dict)):
+        if not is_nested(item):
             leaves.append(item)
         elif isinstance(item, dict):
             _collect([item[key] for key in in_order(item)], leaves)
@@ -34,7 +44,17 @@ def pack_sequence_as(structure: Any, flat_sequence: Iterable) -> Any:
     >>> pack_sequence_as({"b": [1, (2, 3)], "a": 0}, "wxyz")
     {'b': ['x', ('y', 'z')], 'a': 'w'}
     """
-    return _pack(structure, iter(flat_sequence))
+    leaves = iter(flat_sequence)
+    try:
+        packed = _pack(structure, leaves)
+    except StopIteration:
+        packed = leaves
+    if packed is leaves or next(leaves, leaves) is not leaves:
+        raise ValueError(
+            f"the flat sequence has more or fewer than the {len(flatten(structure))} leaves that "
+            f"the structure has: {structure!r:.200}"
+        )
+    return packed
 
 
 def with_values(structure: dict, values: dict) -> dict:
@@ -53,18 +73,15 @@ def in_order(keys: Iterable) -> list:
 
 
 def _pack(structure: Any, leaves: Iterator) -> Any:
-    if not isinstance(structure, (list, tuple, dict)):
+    if not is_nested(structure):
         return next(leaves)
     if isinstance(structure, dict):
         packed = {key: _pack(structure[key], leaves) for key in in_order(structure)}
         return with_values(structure, packed)
-    items = [
-        _pack(item, leaves) if isinstance(item, (list, tuple, dict)) else next(leaves)
-        for item in structure
-    ]
+    items = [_pack(item, leaves) if is_nested(item) else next(leaves) for item in structure]
     if hasattr(structure, "_fields"):  # a namedtuple takes its fields one by one
         return type(structure)(*items)
-    return items if isinstance(structure, list) else tuple(items)
+    return tuple(items) if isinstance(structure, tuple) else items
 
 
 def map_structure(func: Callable, *structures: Any) -> Any:
@@ -73,11 +90,24 @@ def map_structure(func: Callable, *structures: Any) -> Any:
     >>> map_structure(lambda a, b: a + b, [1, (2,)], [10, (20,)])
     [11, (22,)]
     """
+    first, *others = structures
+    for other in others:
+        _check_form(first, other)
     flat = [flatten(structure) for structure in structures]
-    if len({len(leaves) for leaves in flat}) > 1:
-        raise ValueError(
-            "the structures do not have the same form: they hold "
-            + ", ".join(str(len(leaves)) for leaves in flat)
-            + " leaves"
-        )
-    return pack_sequence_as(structures[0], map(func, *flat))
+    return pack_sequence_as(first, map(func, *flat))
+
+
+def _check_form(one: Any, other: Any) -> None:
+    """Refuse structures that are not of one form, like ``[1, 2]`` and ``(1, 2)``."""
+    if is_nested(one) != is_nested(other) or (is_nested(one) and len(one) != len(other)):
+        raise ValueError(f"the structures do not have the same form: {one!r:.100}, {other!r:.100}")
+    if not is_nested(one):
+        return
+    if isinstance(one, dict) and isinstance(other, dict):
+        if one.keys() != other.keys():
+            raise ValueError(f"the dicts have the keys {list(one)} and {list(other)}")
+        one, other = ([items[key] for key in in_order(one)] for items in (one, other))
+    elif type(one) is not type(other):
+        raise TypeError(f"a {type(one).__name__} and a {type(other).__name__} differ in form")
+    for pair in zip(one, other, strict=True):
+        _check_form(*pair)

@@ -72,6 +72,9 @@ class GradientTape(Recorder):
                 "Tape is still recording, This can happen if you try to re-enter an "
                 "already-active tape."
             )
+        if self._used_at is not None:  # a one-shot tape that has given its gradient starts afresh
+            self._forget()
+            self._used_at = None
         self._recording = True
         thread.active.append(self)
         return self
@@ -219,10 +222,10 @@ class GradientTape(Recorder):
         Returns:
             A tensor of shape ``(batch,) + target.shape[1:] + source.shape[1:]``.
         """
-        zeros = _wants_zeros(unconnected_gradients)
+        _wants_zeros(unconnected_gradients)  # zeros either way, but it must be one of the two
         target, tensor = in_batches(target, source)
         self._use()
-        return of_examples(self._backward([source]), target, tensor, zeros)
+        return of_examples(self._backward([source]), target, tensor)
 
     @contextmanager
     def stop_recording(self) -> Iterator[None]:
@@ -248,17 +251,12 @@ class GradientTape(Recorder):
             )
         frame = user_frame()
         self._reset_at = (frame.f_code, frame.f_lasti)
-        self._records.clear()
-        self._watched.clear()
-        self._earlier.clear()
-        self._reads.clear()
-        self._calls.clear()
-        self._begun.clear()
-        self._inside.clear()
+        self._forget()
 
     def watched_variables(self) -> tuple:
-        """The variables that this tape watches, in the order in which they were first read."""
-        return tuple(w for w, _ in self._watched.values() if type(w) is not Tensor)
+        """The variables that this tape watches, in the order in which they were made."""
+        found: list[Any] = [w for w, _ in self._watched.values() if type(w) is not Tensor]
+        return tuple(sorted(found, key=lambda v: getattr(v, "_number", 0)))
 
     @property
     def records(self) -> list[Record]:
@@ -298,6 +296,15 @@ class GradientTape(Recorder):
         yield from steps
 
     # How it works
+
+    def _forget(self) -> None:
+        self._records.clear()
+        self._watched.clear()
+        self._earlier.clear()
+        self._reads.clear()
+        self._calls.clear()
+        self._begun.clear()
+        self._inside.clear()
 
     def _use(self) -> None:
         if self._used_at is not None:

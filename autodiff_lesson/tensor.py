@@ -70,7 +70,12 @@ class Tensor:
 
     def __bool__(self) -> bool:
         left(self, "bool")
-        return bool(self._value)
+        if self._value.size > 1:
+            raise ValueError(
+                "The truth value of an array with more than one element is ambiguous. Use "
+                "tf.reduce_all(x) or tf.reduce_any(x); to choose element by element, tf.where"
+            )
+        return bool(self._value.any())
 
     def __float__(self) -> float:
         left(self, "float")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,8 @@ from .ops.shape import contiguous
 from .recorder import LEFT, record, thread
 from .tensor import Reference, Tensor, value_text
 from .values import as_value
+
+_numbers = itertools.count()
 
 
 class Variable:
@@ -34,7 +37,7 @@ class Variable:
         dtype: as for `constant`.
     """
 
-    __slots__ = ("_tensor", "trainable", "_name", "__dict__", "__weakref__")
+    __slots__ = ("_tensor", "trainable", "_name", "_number", "__dict__", "__weakref__")
     __array_priority__ = 100
     __hash__ = None  # type: ignore[assignment]
 
@@ -52,7 +55,8 @@ class Variable:
         if shape is not None and tuple(shape) != value.shape:
             raise ValueError(f"the initial value has shape {value.shape}, not shape={shape}")
         self._tensor = Tensor(value if value.flags.c_contiguous else np.ascontiguousarray(value))
-        self.trainable = bool(trainable)
+        self.trainable = trainable is None or bool(trainable)
+        self._number = next(_numbers)
         self._name = name or "Variable"
         for recorder in thread.active:
             recorder.created(self)
@@ -99,6 +103,10 @@ class Variable:
     def ndim(self) -> int:
         """How many axes."""
         return self._tensor.ndim
+
+    def get_shape(self) -> TensorShape:
+        """The shape, in TensorFlow's older spelling."""
+        return self.shape
 
     def ref(self) -> Reference:
         """Something hashable that stands for this variable, to use as a key in a dict."""
@@ -165,7 +173,7 @@ class Variable:
             "variable value and `variable = variable + value` to get a new Tensor object."
         )
 
-    __iadd__ = __isub__ = __imul__ = __itruediv__ = __imatmul__ = __ipow__ = _refuse_in_place
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = _refuse_in_place
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self._read().__array__(dtype, copy)
@@ -228,6 +236,11 @@ class Module:
     def trainable_variables(self) -> tuple[Variable, ...]:
         """The variables with ``trainable=True``."""
         return tuple(v for v in self.variables if v.trainable)
+
+    @property
+    def non_trainable_variables(self) -> tuple[Variable, ...]:
+        """The variables with ``trainable=False``."""
+        return tuple(v for v in self.variables if not v.trainable)
 
     @property
     def submodules(self) -> tuple[Module, ...]:

@@ -325,7 +325,7 @@ class Layer(Module):
     trainable_weights = trainable_variables
 
     @property
-    def non_trainable_variables(self) -> list[Variable]:
+    def non_trainable_variables(self) -> list[Variable]:  # type: ignore[override]
         """The other weights."""
         trainable = {id(v) for v in self.trainable_variables}
         return [v for v in self.weights if id(v) not in trainable]

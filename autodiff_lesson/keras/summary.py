@@ -23,7 +23,7 @@ def _table(model: Any) -> str:
     for i, row in enumerate(rows[1:]):
         lines += [_rule("├─┼┤" if i else "┡━╇┩", widths), _row("│", row, widths)]
     lines.append(_rule("└─┴┘", widths))
-    optimizer = getattr(model, "optimizer", None)
+    optimizer: Any = getattr(model, "optimizer", None)
     own = optimizer.variables if getattr(optimizer, "built", False) else []
     groups = {
         "Total": model.weights + own,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from ..errors import refused
 from ..primitive import OfTwo, Primitive
 from ..tensor import Tensor
@@ -82,7 +84,12 @@ def _unhashable(x: Any) -> int:
 
 
 def _equal(row: Primitive, x: Any, y: Any, otherwise: bool) -> Any:
-    return otherwise if y is None else row(x, y)
+    """As in TensorFlow, shapes that do not fit together are not equal, and no error."""
+    if y is None:
+        return otherwise
+    a, b = getattr(x, "shape", ()), getattr(y, "shape", ())
+    alike = all(n == m or 1 in (n, m) for n, m in zip(a[::-1], b[::-1], strict=False))
+    return row(x, y) if alike else Tensor(np.bool(otherwise))
 
 
 hang_operators(Tensor)
