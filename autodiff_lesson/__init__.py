@@ -65,8 +65,10 @@ def __getattr__(name: str) -> Any:
     """Import ``tf.keras``, ``tf.data`` and what is this package's own when first used."""
     if name in _LATER:
         return importlib.import_module(f".{name}", __name__)
+    meant = errors.MEANT.get(name)
     raise AttributeError(
-        f"{__name__} has no {name!r}: of TensorFlow it holds what its lessons use",
+        f"{__name__} has no {name!r}: of TensorFlow it holds what its lessons use"
+        + (f". Is {meant} meant?" if meant else ""),
         name=name,
         obj=sys.modules[__name__],  # so that Python can suggest a name that is meant
     )

@@ -28,6 +28,18 @@ class OutOfRangeError(OpError):
     """A position lies outside what there is."""
 
 
+MEANT = {
+    **{name: f"tf.reduce_{name}" for name in ("sum", "mean", "max", "min", "prod", "any", "all")},
+    **{name: f"tf.{name}" for name in ("reshape", "squeeze", "argmax", "argmin", "abs")},
+    **{name: f"tf.math.{name}" for name in ("log", "log1p", "floor", "ceil", "cumsum", "mod")},
+    **{name: f"tf.nn.{name}" for name in ("relu", "softmax", "log_softmax", "softplus")},
+    "T": "tf.transpose", "astype": "tf.cast", "backward": "tape.gradient", "cat": "tf.concat",
+    "clip": "tf.clip_by_value", "detach": "tf.stop_gradient", "dot": "tf.matmul", "grad":
+    "tape.gradient", "item": "float(x) or x.numpy()", "tolist": "x.numpy().tolist()",
+}  # fmt: skip
+"""What people write who come from elsewhere -> what it is called here."""
+
+
 def refused(op: str, why: str) -> InvalidArgumentError:
     """The error for values that an operation cannot take, with the user's line."""
     return InvalidArgumentError(f"{op} at {here()}: {why}")
