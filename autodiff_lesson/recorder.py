@@ -167,7 +167,9 @@ class only:
         thread.active = [r for r in self._before if self._choose(r)]
 
     def __exit__(self, *error: object) -> None:
-        thread.active = [r for r in self._before if not r.ended]
+        thread.active = self._before  # nothing is called before, where Ctrl-C could come between
+        if any(recorder.ended for recorder in self._before):
+            thread.active = [r for r in self._before if not r.ended]
 
 
 def silence() -> only:

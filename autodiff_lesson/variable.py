@@ -69,8 +69,18 @@ class Variable:
 
     def _renew(self) -> Tensor:
         """Give its value a Tensor object that nobody has read; what there was comes back."""
-        before, self._tensor = self._tensor, Tensor(self._tensor._value)
+        before = self._tensor
+        fresh = Tensor(before._value)
+        if self._tensor is before:  # another thread may have assigned
+            self._tensor = fresh
         return before
+
+    def _take_back(self, tensor: Tensor) -> None:
+        """Undo assignments; who listens and goes on hears it as one more."""
+        if thread.active:
+            self._hold(tensor)
+        else:
+            self._tensor = tensor
 
     def value(self) -> Tensor:
         """The present value as a tensor, connected to this variable on a tape."""

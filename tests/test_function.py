@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
 import gc
 import io
@@ -915,3 +916,132 @@ def test_print_takes_anything_and_its_options():
     tf.print(tf.constant(np.arange(9)), summarize=1, output_stream=stream)
     tf.print(one.shape, output_stream=stream)
     assert stream.getvalue() == "a|2.5|None|[1, 'b']|{'k': 1}![0 ... 8]\nTensorShape([])\n"
+
+
+# ---------------------------------------------------------------- functions in functions, and state
+def test_a_variable_read_twice_inside_a_function_counts_once_for_each_use():
+    v = tf.Variable(2.0)
+    inner = tf.function(lambda x: v * x + v)
+    outer = tf.function(lambda x: inner(x))
+    slopes = []
+    for _ in range(3):
+        with tf.GradientTape() as tape:
+            y = outer(tf.constant(3.0))
+        slopes.append(float(tape.gradient(y, v)))
+    assert slopes == [4.0, 4.0, 4.0]
+
+
+def test_updates_of_two_optimizers_do_not_write_over_each_others_gradients():
+    def losses(wrap):
+        rng = np.random.default_rng(0)
+        a = [tf.Variable(rng.normal(size=512).astype("f4")) for _ in range(3)]
+        b = [tf.Variable(rng.normal(size=(8, 64)).astype("f4")) for _ in range(3)]
+        b.append(tf.Variable(np.ones(7, "f4")))
+        one, other = tf.keras.optimizers.Adam(0.1), tf.keras.optimizers.Adagrad(0.1)
+
+        @wrap
+        def step(x):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(b[3] * b[3])
+                for p, q in zip(a, b, strict=False):
+                    loss = loss + tf.reduce_sum(tf.sin((p + tf.reshape(q, [-1])) * x))
+            gradients = tape.gradient(loss, a + b)
+            one.apply_gradients(zip(gradients[:3], a))
+            other.apply_gradients(zip(gradients[3:], b))
+            return loss
+
+        return [step(tf.constant(0.5)).numpy().tobytes() for _ in range(5)]
+
+    assert losses(tf.function) == losses(lambda f: f)
+
+
+@pytest.mark.parametrize("size", [4, 8192, 8193])
+def test_a_new_value_may_be_handed_out_and_assigned_twice(size):
+    w, copy = (tf.Variable(np.ones(size, "f4")) for _ in range(2))
+
+    @tf.function
+    def step(x):
+        w.assign(w * x)
+        copy.assign(w)
+        return w + 0.0
+
+    @tf.function
+    def given_back(x):
+        return w.assign(w * x)
+
+    for turn in range(1, 6):
+        out = step(tf.constant(2.0)).numpy()
+        assert out[0] == w.numpy()[-1] == copy.numpy()[0] == 4.0**turn / 2
+        assert given_back(tf.constant(2.0)).numpy()[0] == w.numpy()[0] == 4.0**turn
+
+
+def test_what_was_recorded_for_an_object_goes_with_it():
+    class Scaled:
+        def __init__(self):
+            self.w = tf.Variable(np.ones(3, "f4"))
+
+        @tf.function
+        def step(self, x):
+            self.w.assign(self.w * x)
+            return tf.reduce_sum(self.w)
+
+    variables = []
+    for _ in range(3):
+        scaled = Scaled()
+        scaled.step(tf.constant(2.0)), scaled.step(tf.constant(2.0))
+        variables.append(weakref.ref(scaled.w))
+        del scaled
+    gc.collect()
+    assert [v() for v in variables] == [None, None, None]
+    assert len(Scaled.step.traces) == 3
+
+
+def test_a_mistake_that_is_caught_inside_a_function_leaves_its_variables_as_they_were():
+    v = tf.Variable(1.0)
+
+    @tf.function
+    def inner(x):
+        v.assign(x)
+        raise ValueError
+
+    @tf.function
+    def outer(x):
+        with contextlib.suppress(ValueError):
+            inner(x)
+        return v * 2.0
+
+    found = [(float(outer(tf.constant(x))), float(v)) for x in (5.0, 6.0, 7.0)]
+    assert found == [(2.0, 1.0)] * 3
+
+
+def test_arguments_named_in_any_order_keep_their_names_in_the_source():
+    @tf.function
+    def f(x, *, b, a):
+        return x * b - a
+
+    one = tf.constant(1.0)
+    assert float(f(one, b=tf.constant(2.0), a=tf.constant(3.0))) == -1.0
+    assert "= x * b" in f.source
+    assert float(f(one, a=tf.constant(3.0), b=tf.constant(2.0))) == -1.0
+    assert len(f.traces) == 1
+
+
+@pytest.mark.parametrize("word", ["of", "object", "same"])
+def test_any_word_may_be_an_argument(word):
+    f = tf.function(lambda x, mode: x * 2.0 if mode == word else x)
+    assert float(f(tf.constant(1.0), word)) == 2.0
+    assert repr(word) in f.traces[0].signature
+
+
+def test_an_error_under_a_tape_names_the_line_of_the_function():
+    @tf.function
+    def f(x, i):
+        return tf.gather(x, i)
+
+    x = tf.constant([1.0, 2.0])
+    f(x, tf.constant(0))
+    line = f.python_function.__code__.co_firstlineno + 2
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"test_function.py, line {line} "):
+            f(x, tf.constant(5))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import types
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -85,7 +86,7 @@ class Trace:
     Attributes:
         signature: the arguments in words.
         reason: why no older trace fitted.
-        source: the NumPy function that is played.
+        source: the NumPy function that is played at later calls.
     """
 
     def __init__(self, key: tuple, signature: str, reason: str, pack: Callable):
@@ -95,11 +96,12 @@ class Trace:
         self.pack = pack  # from a list of tensors to what the function returns
         self.held: list = []
         self.player: Any = None
+        self.source = Source()
 
     @property
-    def source(self) -> Source:
-        """What is played at later calls."""
-        return Source(self.player.text if self.player else "")
+    def dead(self) -> bool:
+        """Whether an object that it is for is gone: nobody can call for it any more."""
+        return any(alive() is None for alive in self.held)
 
     def __repr__(self) -> str:
         return f"<Trace: {self.signature}; {self.reason}>"
@@ -192,20 +194,21 @@ class Function:
             kwargs = take_apart(kwargs, key, tensors, held)
         if len(tensors) > 1:
             note_repeated(key, tensors)
-        traces = self._by_key.get(tuple(key), ())
-        for trace in traces:
-            if trace.held and any(alive() is None for alive in trace.held):
+        failed = False
+        for trace in self._by_key.get(tuple(key), ()):
+            if trace.held and trace.dead:
                 continue
             try:
                 play = trace.player.play_heard if thread.active else trace.player.play
                 results = play(tensors)
             except OtherWay:
+                failed = True
                 continue
             self._last = trace
             self._streak = 0
             return trace.pack(results)
         with announced(self._name):
-            return self._trace(tuple(key), tensors, held, taken, kwargs, failed=bool(traces))
+            return self._trace(tuple(key), tensors, held, taken, kwargs, failed)
 
     def _ordered(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """The arguments in one order, however they were given, with defaults filled in."""
@@ -249,13 +252,15 @@ class Function:
         own = {id(t): identity(t) if heard else Tensor(t._value) for t in tensors}
         fresh = [own[id(t)] for t in tensors]
         args, kwargs = nest.map_structure(lambda value: own.get(id(value), value), (taken, kwargs))
-        arguments = self._bound(args, kwargs).arguments
+        arguments = self._signature.bind_partial(*args).arguments
+        arguments |= {name: kwargs[name] for name in sorted(kwargs, key=str)}  # as taken apart
         # now: the function may change its lists
         names = [name for path, value in arguments.items() for name in names_of(path, value)]
         tracing = Tracing(fresh)
         state = draws.generator.bit_generator.state
-        thread.active.append(tracing)
+        before = thread.active
         try:
+            thread.active = [*before, tracing]
             result = self.python_function(*args, **kwargs)
             structure, outputs = flat_result(self._name, result)
             if tracing.created_variables and self._made_variables:
@@ -269,7 +274,8 @@ class Function:
             draws.generator.bit_generator.state = state
             raise
         finally:
-            thread.active.remove(tracing)
+            thread.active = before  # nothing is called before, where Ctrl-C could come between
+            thread.active = [recorder for recorder in before if not recorder.ended]
         trace = Trace(key, self._described(key), self._reason(key, failed), packer_of(structure))
         if tracing.created_variables:
             # played again, it would use this variable again, while Python would make a new one:
@@ -278,7 +284,8 @@ class Function:
             trace.reason += "; made variables, so the next call is recorded too"
         else:
             self._made_variables = True
-            trace.held = [weakly(value) for value in held]
+            this = weakref.ref(self)
+            trace.held = [weakly(value, lambda _: _forget(this(), key)) for value in held]
             called = names_around(self.python_function, arguments)
             self._keep(trace, Program(tracing, outputs), names, called)
         self.traces.append(trace)
@@ -290,6 +297,7 @@ class Function:
         heading = f"{self._name}({trace.signature})" + (f", recorded from {place}" if place else "")
         name = "f" if self._name == "<lambda>" else self._name
         writer = Writer(program, name, names, heading, called)
+        trace.source = Source(writer.text)
         trace.player = Player(program, writer, self._name)
         self._by_key.setdefault(trace.key, []).insert(0, trace)
         self._last = trace
@@ -308,7 +316,7 @@ class Function:
         if failed:
             return "a Python `if` or `while` on a tensor went another way"
         names = [f"argument {i}" for i in range(1, len(key) + 1)]
-        reasons = [difference(names, t.key, key) for t in reversed(self.traces)]
+        reasons = [difference(names, t.key, key) for t in reversed(self.traces[-20:])]
         found = min(reasons, key=lambda why: ("structure" in why, why.count("argument"), len(why)))
         if self.input_signature is not None and ": shape" in found:
             found += "; the input_signature takes both, but each shape is recorded by itself"
@@ -323,3 +331,13 @@ class Function:
                 "trace each: pass tensors, of one shape where you can. See %s.traces",
                 self._name, self.traces[-1].reason, self._name,
             )  # fmt: skip
+
+
+def _forget(function: Function | None, key: tuple) -> None:
+    """Let go of what was recorded under this key for an object that is gone."""
+    traces = function._by_key.pop(key, []) if function else []
+    for trace in traces:
+        if trace.dead:
+            trace.player = None
+    if function and (left := [trace for trace in traces if trace.player]):
+        function._by_key[key] = left

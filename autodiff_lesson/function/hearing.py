@@ -12,7 +12,8 @@ from typing import Any
 
 from ..arguments import tensor_of
 from ..custom_gradient import CustomGradient
-from ..lines import user_frame
+from ..errors import InvalidArgumentError
+from ..lines import display_name, here, user_frame
 from ..ops.random import source as draws
 from ..printing import Print
 from ..recorder import Record, only, record, silence, thread
@@ -69,7 +70,11 @@ def play_heard(program: Program, have: dict[int, Tensor]) -> None:
             _customized(step.attributes["op"], inputs, outputs, program, have)
         else:
             with nullcontext() if ends.isdisjoint(step.outputs) else _tapes_deaf():
-                made = _run(step.op, step.attributes, inputs)
+                try:
+                    made = _run(step.op, step.attributes, inputs)
+                except InvalidArgumentError as error:  # it names the line of this call
+                    place = f"{display_name(step.where[0])}, line {step.where[1]}"
+                    raise type(error)(str(error).replace(str(here()), place, 1)) from None
             have.update(zip(step.outputs, made, strict=True))
 
 

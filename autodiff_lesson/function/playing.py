@@ -145,8 +145,13 @@ class Player:
         have.update(zip(program.arguments, tensors, strict=True))
         check_guards(program, have | {slot: v._tensor for v, slot in program.variables})
         have.update((slot, v._read()) for v, slot in program.variables)
-        with announced(self._name):
-            play_heard(program, have)
+        try:
+            with announced(self._name):
+                play_heard(program, have)
+        except BaseException:
+            for variable, _ in program.assigned:  # who has heard of an assignment hears that it
+                variable._take_back(variable._tensor)  # has not come about
+            raise
         variables, slots = zip(*program.assigned, strict=True) if program.assigned else ((), ())
         # in C from end to end: Ctrl-C comes before or after
         deque(map(setattr, variables, repeat("_tensor"), [have[slot] for slot in slots]), 0)

@@ -157,10 +157,10 @@ def conformed(value: Any, spec: Any, name: str) -> Any:
     )
 
 
-def weakly(value: Any) -> Any:
-    """A function that gives the object back, or None once it is gone."""
+def weakly(value: Any, gone: Any) -> Any:
+    """A function that gives the object back, or None once it is gone; ``gone`` is called then."""
     try:
-        return weakref.ref(value)
+        return weakref.ref(value, gone)
     except TypeError:
         return lambda: value
 
@@ -176,10 +176,8 @@ def described(part: tuple) -> str:
         return f"Python number {part[1]}"
     if part[0] is float:
         return f"Python number {float.fromhex(part[1])}"
-    if part[1:2] == ("object",):
-        return f"another {kind} object"
-    if part[1:2] == ("of",):
-        return f"{kind} of {part[2]}"
+    if len(part) == 3:
+        return f"{kind} of {part[2]}" if part[1] == "of" else f"another {kind} object"
     return f"{kind} {part[1]!r}"
 
 

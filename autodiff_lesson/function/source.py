@@ -165,14 +165,17 @@ class Writer:
         self._embed_together([*returned, *(value for _, value in given)])
         of = {id(value): variable for variable, value in given}
         of.update((id(self._values[slot]), v) for v, slot in self._program.variables)
+        at_end: list[Line] = []
         for fused in fuse(self.lines, returned, [value for _, value in given]):
-            self._take_place(fused, of, set(map(id, returned)))
+            at_end += self._take_place(fused, of, set(map(id, returned)))
+        self.lines += at_end
         at_once = {id(v) for _, variables in self.targets for v in variables}
         alone = [(variable, value) for variable, value in given if id(variable) not in at_once]
         makers = {id(line.results[0]): line for line in self.lines if alone and line.results}
         self.results = list(returned)
+        goes = Counter(map(id, [*returned, *(value for _, value in alone)]))
         for variable, value in alone:
-            maker = makers.pop(id(value), None)  # one value is written to one place
+            maker = makers.get(id(value)) if goes[id(value)] == 1 else None  # nobody else has it
             if maker and takes_out(maker, LARGE):
                 self.targets.append((value, [variable]))
             else:
@@ -188,7 +191,8 @@ class Writer:
         for flat, _ in self.sources:
             flat.name = self._names.new(flat.hint, "flat")
 
-    def _take_place(self, fused: Fused, of: dict, returned: set[int]) -> None:
+    def _take_place(self, fused: Fused, of: dict, returned: set[int]) -> list[Line]:
+        """Put what the lanes begin with together; the lines that are to come after all of that."""
         old, made = set(map(id, fused.old)), {id(line.results[0]) for line in fused.lines}
         self.lines = [line for line in self.lines if id(line) not in old]
         step = fused.lines[0].step
@@ -206,7 +210,7 @@ class Writer:
                         after.append(_taken_apart(flat, column, step))
                 else:
                     self.sources.append((flat, variables))
-        self.lines += fused.lines + after
+        return fused.lines + after
 
     def _put_together(self, flat: Value, column: list[Value], step: Step) -> list[Line]:
         """The lines that move what the lanes begin with into one array."""

@@ -52,6 +52,7 @@ class Tracing(Recorder):
         self.before: dict[int, tuple[Any, Tensor]] = {}
         self.created_variables: list = []
         self._known: dict[int, Any] = {}  # id of a tensor -> the variable whose value it was
+        self._linked: set[int] = set()  # ids of those that an identity connects with it
         self._now: dict[int, Tensor] = {}  # id of a variable -> its value now
         self._moving = {id(t) for t in arguments}  # what may differ at the next call
         self._seen = 0
@@ -75,12 +76,14 @@ class Tracing(Recorder):
         told from the variable.
         """
         if id(tensor) in self._known:
-            self._note(READ, (tensor,), {"variable": variable}, None)
+            if id(tensor) not in self._linked:  # else it would count twice
+                self._note(READ, (tensor,), {"variable": variable}, None)
             return
         now = self._now.get(id(variable))
         if now is None:
             fresh = Tensor(tensor._value)
-            variable._tensor = fresh
+            if variable._tensor is tensor:  # another thread may have assigned
+                variable._tensor = fresh
             self.variables[id(variable)] = (variable, fresh)
             self._known[id(fresh)] = variable
             self._now[id(variable)] = fresh
@@ -90,6 +93,7 @@ class Tracing(Recorder):
                     other.read(variable, fresh)
         else:  # another recorder has given the value an object of its own too
             self._known[id(tensor)] = variable
+            self._linked.add(id(tensor))
             self._note(identity, (now,), {}, tensor)
 
     def left(self, tensor: Tensor, how: str) -> None:
@@ -132,7 +136,7 @@ class Tracing(Recorder):
     def restore(self) -> None:
         """Give every variable that was assigned the value it had before."""
         for variable, tensor in self.before.values():
-            variable._tensor = tensor
+            variable._take_back(tensor)
 
     def _note(self, op: Any, inputs: tuple, attributes: dict, output: Any) -> None:
         frame = user_frame(3)

@@ -172,7 +172,7 @@ class Optimizer:
             self._step(pairs)
         except BaseException:
             for variable, tensor in zip(changing, before):
-                variable._tensor = tensor
+                variable._take_back(tensor)
             raise
 
     # What a rule is made of
