@@ -42,6 +42,11 @@ def test_tangent_has_the_tapes_gradient_and_the_quotient_for_all_positions():
     np.testing.assert_allclose(data["q"][-1], 3 * xs**2 + 3 * xs + 1, rtol=1e-5, atol=1e-5)
 
 
+def test_an_operation_is_called_by_its_name():
+    assert "tangent to sin at" in repr(show.tangent(tf.sin, at=0.5))
+    assert repr(show.explore(tf.abs, x=(0.0, 1.0))).startswith("<explore abs: x = 0.5")
+
+
 def test_tangents_error_shrinks_with_h_until_rounding_spoils_it():
     data = show.tangent(cube, at=2.0).data
     i = len(data["xs"]) // 2

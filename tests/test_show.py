@@ -1,5 +1,6 @@
 """The pictures of a recording: what is in their data, and that nothing in it can act."""
 
+import functools
 import random
 import re
 import subprocess
@@ -110,6 +111,16 @@ def test_a_target_that_is_a_source_and_is_given_twice():
     assert picture.gradients()[0] == tape.gradient([x, x], x).numpy() == 2.0
 
 
+@pytest.mark.parametrize("target", [3.0, "y", [3.0]])
+def test_what_is_no_target_is_refused_as_gradient_refuses_it(target):
+    tape, y, xs = recorded(lambda x: x * x, 3.0, persistent=True)
+    for ask in (tape.gradient, functools.partial(show.backward, tape)):
+        with pytest.raises(TypeError, match="the target of a gradient must be a tensor, not"):
+            ask(target, xs)
+    with pytest.raises(TypeError, match="it must be a tensor or a variable"):
+        show.backward(tape, y, 3.0)
+
+
 def test_output_gradients_are_what_the_walk_begins_with():
     tape, y, (x,) = recorded(lambda x: x * x, [1.0, 2.0])
     picture = Picture(tape, y, x, tf.constant([10.0, 1.0]))
@@ -197,6 +208,11 @@ def test_numbers_are_short_and_arrays_are_heat_maps():
     assert (rows, columns, numbers, shades, shape) == (2, 2, "0 1 −1 nan", "iqa?", "(2, 2)")
     large = heat_map(np.arange(1000.0).reshape(100, 10))
     assert large[:2] == [8, 10] and large[4] == "(100, 10) averaged"
+
+
+def test_one_truth_value_is_written_like_several():
+    assert in_full(np.array(True)) == in_full(np.True_) == "True"
+    assert in_full(np.array([True, False])) == "[True False]"
 
 
 def test_where_a_nan_begins_is_said():

@@ -147,8 +147,8 @@ def show_both(widget: Any, explorer: Any) -> None:
 
 
 def function_name(f: Any) -> str:
-    """What a function is called; of an object that can be called, its class."""
-    return str(getattr(f, "__name__", type(f).__name__))
+    """What a function is called, or an operation; of what else can be called, its class."""
+    return str(getattr(f, "__name__", None) or getattr(f, "name", type(f).__name__))
 
 
 def scalar(y: Any, what: str) -> Tensor:

@@ -45,12 +45,12 @@ def shape_text(array: Any) -> str:
 def in_full(array: Any) -> str | None:
     """A scalar or a short vector as text; None for what is larger.
 
-    >>> in_full(np.array([2.0, -5.0])), in_full(np.zeros((3, 3)))
-    ('[2 −5]', None)
+    >>> in_full(np.array([2.0, -5.0])), in_full(np.array(True)), in_full(np.zeros((3, 3)))
+    ('[2 −5]', 'True', None)
     """
     array = np.asarray(array)
     if array.ndim == 0:
-        return number(array)
+        return number(array[()])
     if (array.ndim == 1 and array.size <= IN_FULL) or array.size == 0:
         return "[" + " ".join(number(x, 3) for x in array.reshape(-1)) + "]"
     return None

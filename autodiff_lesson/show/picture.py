@@ -69,7 +69,8 @@ class Picture:
         unfolded: int = UNFOLDED,
     ):
         self.tape = tape
-        self.targets = [_tensor(t) for t in nest.flatten(target)] if target is not None else []
+        targets = nest.flatten(target) if target is not None else []
+        self.targets = [getattr(t, "_tensor", t) for t in targets]  # the walk refuses what is none
         self.sources = nest.flatten(sources) if sources is not None else []
         self.records = tape.records
         if len(self.records) > LIMIT:
@@ -265,10 +266,6 @@ class Picture:
         for name, gradient in zip(self._names_of(self.sources), self.gradients(), strict=True):
             facts.append(f"d{target}/d{name} = {_plain(gradient)}")
         return ", ".join(facts)
-
-
-def _tensor(x: Any) -> Tensor:
-    return x if type(x) is Tensor else x._tensor
 
 
 def _seeds(targets: list[Tensor], given: Any) -> list:
