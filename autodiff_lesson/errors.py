@@ -40,9 +40,9 @@ MEANT = {
 """What people write who come from elsewhere -> what it is called here."""
 
 
-def refused(op: str, why: str) -> InvalidArgumentError:
+def refused(op: str, why: str, kind: type[Exception] = InvalidArgumentError) -> Exception:
     """The error for values that an operation cannot take, with the user's line."""
-    return InvalidArgumentError(f"{op} at {here()}: {why}")
+    return kind(f"{op} at {here()}: {why}")
 
 
 def warn(message: str, *values: Any) -> None:

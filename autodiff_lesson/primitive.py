@@ -71,15 +71,20 @@ class Primitive:
             operation has no gradient at all.
         inputs, attributes: their names.
         alike: which inputs must agree in dtype: those that are numbers of the same kind.
-        floating: whether it refuses whole numbers and bools, of which NumPy would make float64.
+        refuses: the kinds of dtypes that it does not take: "b" where NumPy would compute with
+            bools, "biu" where it would make float64 of whole numbers.
     """
 
-    floating = False
-
     def __init__(
-        self, forward: Callable, *rules: Rule | None, name: str = "", variadic: bool = False
+        self,
+        forward: Callable,
+        *rules: Rule | None,
+        name: str = "",
+        variadic: bool = False,
+        refuses: str = "",
     ):
         self.name = name or forward.__name__
+        self.refuses = refuses
         self.forward = forward
         self.compute = _OPERATORS.get(forward, getattr(forward, "__wrapped__", forward))
         self.rules = rules
@@ -102,6 +107,8 @@ class Primitive:
                 break
         if not self._mixes:
             check_dtypes(self, inputs)
+        if self.refuses:
+            self.check_kinds(inputs)
         try:
             value = self.compute(*[x._value for x in inputs], **attributes)
         except (ValueError, TypeError, IndexError) as error:
@@ -110,6 +117,13 @@ class Primitive:
         if active := thread.active:
             record(active, self, inputs, attributes, output)
         return output
+
+    def check_kinds(self, inputs: tuple[Tensor, ...]) -> None:
+        """Refuse bools, or whole numbers too."""
+        if any(x._value.dtype.kind in self.refuses for x in inputs):
+            takes = "numbers, not bools" if self.refuses == "b" else "floating numbers"
+            why = TypeError(f"it is for {takes}. Write tf.cast(x, tf.float32)")
+            raise refusal(self, inputs, {}, why)
 
     def pull_back(
         self, g: Any, z: Any, played: Record, reached: set[int], lift: Callable
@@ -149,9 +163,9 @@ class OfOne(Primitive):
         if type(inputs[0]) is not Tensor:
             inputs = as_tensors(self, inputs)
         x = inputs[0]._value
+        if self.refuses and x.dtype.kind in self.refuses:
+            self.check_kinds(inputs)
         try:
-            if self.floating and x.dtype.kind != "f":
-                raise TypeError("it is for floating numbers. Write tf.cast(x, tf.float32)")
             value = self.compute(x, **attributes) if attributes else self.compute(x)
         except (ValueError, TypeError, IndexError) as error:
             raise refusal(self, inputs, attributes, error) from None
@@ -175,8 +189,8 @@ class OfTwo(Primitive):
         run: the row as a plain function, which is what an operator calls, at half the cost.
     """
 
-    def __init__(self, forward: Callable, *rules: Rule | None, name: str = ""):
-        super().__init__(forward, *rules, name=name)
+    def __init__(self, forward: Callable, *rules: Rule | None, name: str = "", refuses: str = ""):
+        super().__init__(forward, *rules, name=name, refuses=refuses)
         self.run = self._plain_function()
 
     def __call__(self, *inputs: Any, **attributes: Any) -> Any:
@@ -185,15 +199,20 @@ class OfTwo(Primitive):
         return self.run(*inputs)
 
     def _plain_function(self) -> Callable[[Any, Any], Tensor]:
-        compute, ndarray = self.compute, np.ndarray
+        compute, ndarray, bool_ = self.compute, np.ndarray, np.bool_
+        bools = np.dtype(bool) if self.refuses else None
 
         def run(x: Any, y: Any) -> Tensor:
             if type(x) is not Tensor or type(y) is not Tensor:
                 x, y = as_pair(self, x, y)
             a, b = x._value, y._value
+            kind = type(a)
             # of two scalars the class tells the dtype, sooner than they make one to show
-            if (type(a) is ndarray or type(a) is not type(b)) and a.dtype is not b.dtype:
-                check_dtypes(self, (x, y))
+            if kind is ndarray or kind is not type(b) or kind is bool_:
+                dtype = a.dtype
+                if dtype is not b.dtype or dtype is bools:
+                    check_dtypes(self, (x, y))
+                    self.check_kinds((x, y))
             try:
                 output = Tensor(compute(a, b))
             except (ValueError, TypeError) as error:
@@ -219,18 +238,29 @@ class OfTwo(Primitive):
 
 
 def primitive(
-    forward: Callable, *rules: Rule | None, name: str = "", variadic: bool = False
+    forward: Callable,
+    *rules: Rule | None,
+    name: str = "",
+    variadic: bool = False,
+    refuses: str = "",
 ) -> Primitive:
     """Make a row and enter it into the table, so that rules may use ``forward`` too."""
     inputs, attributes = _signature(forward, rules)
     row: Primitive
     if len(inputs) == 2 and not attributes and not variadic:
-        row = OfTwo(forward, *rules, name=name)
+        row = OfTwo(forward, *rules, name=name, refuses=refuses)
     else:
         kind = OfOne if len(inputs) == 1 and not variadic else Primitive
-        row = kind(forward, *rules, name=name, variadic=variadic)
+        row = kind(forward, *rules, name=name, variadic=variadic, refuses=refuses)
     ROWS.setdefault(forward, row)
     return row
+
+
+of_numbers = functools.partial(primitive, refuses="b")
+"""A row that TensorFlow has for numbers alone, where NumPy would compute with bools too."""
+
+of_floats = functools.partial(primitive, refuses="biu")
+"""A row that TensorFlow has for floating numbers alone."""
 
 
 def kernel(function: Callable) -> Callable:

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import tensor_of
+from ..arguments import as_tensors, check_dtypes, tensor_of
 from ..dtypes import numpy_dtype
 from ..errors import refused
 from ..tensor import Tensor
 from ..values import constant
-from .arithmetic import add, multiply
+from .arithmetic import add, multiply, subtract
 from .elementwise import cast, identity
 from .shape import broadcast_to, lengths
 
@@ -68,15 +68,23 @@ def range(
     return constant(np.arange(*numbers, dtype=numpy_dtype(dtype)), name=name)
 
 
-def linspace(start: Any, stop: Any, num: int, name: str | None = None) -> Tensor:
-    """``num`` numbers from ``start`` to ``stop``, both included; of ints, float64."""
-    first, last = convert_to_tensor(start), convert_to_tensor(stop)
-    if not first.dtype.is_floating:
+def linspace(start: Any, stop: Any, num: int, name: str | None = None, axis: int = 0) -> Tensor:
+    """``num`` numbers from ``start`` to ``stop``, both included; of ints, float64.
+
+    Of ends that are vectors the results lie along a new axis in front.
+    """
+    if axis:
+        raise refused("linspace", "only axis=0 is built; use tf.transpose")
+    first, last = as_tensors(subtract, (start, stop))  # in one dtype
+    check_dtypes(subtract, (first, last))
+    if first.dtype.is_integer:
         first, last = cast(first, np.float64), cast(last, np.float64)
+    count = lengths(num)
     if not any(isinstance(tensor_of(end), Tensor) for end in (start, stop)):
-        values = np.linspace(first._value, last._value, int(num))
+        values = np.linspace(first._value, last._value, *count)
         return constant(values.astype(first._value.dtype), name=name)
-    steps = np.linspace(0.0, 1.0, int(num))  # a gradient flows back to ends that are tensors
+    steps = np.linspace(0.0, 1.0, *count)  # a gradient flows back to ends that are tensors
+    steps = steps.reshape(-1, *(1,) * max(first.ndim, last.ndim))
     return add(multiply(first, 1.0 - steps), multiply(last, steps))
 
 

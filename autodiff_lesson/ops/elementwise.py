@@ -6,7 +6,6 @@ The legend of every rule: g the upstream gradient, z the output, then the inputs
 # fmt: off
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from ..arguments import tensor_of
 from ..dtypes import as_dtype, numpy_dtype
 from ..errors import refused
 from ..lifted import Lifted
-from ..primitive import Primitive, kernel, primitive
+from ..primitive import kernel, of_floats, of_numbers, primitive
 from ..recorder import left
 from ..tensor import Tensor
 from ..values import constant
@@ -58,13 +57,6 @@ def stop_kernel(x: Any) -> Any:
     return x
 
 
-def of_floats(forward: Callable, *rules: Callable, name: str = "") -> Primitive:
-    """A row that TensorFlow has for floating numbers alone."""
-    row = primitive(forward, *rules, name=name)
-    row.floating = True
-    return row
-
-
 # number by number, of floats alone
 # where nothing comes from upstream nothing goes on, also where the slope is infinite or nan
 sqrt = of_floats(np.sqrt, lambda g, z, x: np.where(g == 0, 0.0, g * 0.5 / z))
@@ -99,12 +91,12 @@ _elu = of_floats(kernel(lambda x, *, alpha: np.where(x > 0, x, alpha * np.expm1(
                  lambda g, z, x, *, alpha: np.where(x > 0, g, g * (z + alpha)), name="elu")
 
 # number by number, of whole numbers too; relu'(0) = abs'(0) = 0
-relu = primitive(kernel(lambda x: np.maximum(x, x.dtype.type(0))),
-                 lambda g, z, x: g * step_kernel(x), name="relu")
-abs = primitive(np.abs, lambda g, z, x: g * np.sign(x), name="abs")
-square = primitive(np.square, lambda g, z, x: g * (2 * x))
+relu = of_numbers(kernel(lambda x: np.maximum(x, x.dtype.type(0))),
+                  lambda g, z, x: g * step_kernel(x), name="relu")
+abs = of_numbers(np.abs, lambda g, z, x: g * np.sign(x), name="abs")
+square = of_numbers(np.square, lambda g, z, x: g * (2 * x))
 # in TensorFlow too these have the slope 0, and not None: relu and abs have a second derivative
-sign = primitive(np.sign, lambda g, z, x: g * 0.0)
+sign = of_numbers(np.sign, lambda g, z, x: g * 0.0)
 _step = primitive(step_kernel, lambda g, z, x: g * 0.0, name="step")
 
 # the same numbers
@@ -116,7 +108,7 @@ Lifted.cast = _cast
 _truncate = primitive(kernel(lambda x, *, dtype: x.astype(dtype)), name="cast")
 
 # at the edge of the range the gradient passes
-_clip = primitive(
+_clip = of_numbers(
     kernel(lambda x, low, high: np.minimum(np.maximum(x, low), high)),
     lambda g, z, x, low, high: g * ((x >= low) & (x <= high)),
     lambda g, z, x, low, high: g * (x < low),
@@ -189,4 +181,4 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
 def round(x: Any, name: str | None = None) -> Tensor:
     """Round to the nearest whole number, halves to the even one. It has no gradient."""
     found = as_tensor(x)
-    return rint(found) if found.dtype.is_floating else found
+    return found if found.dtype.is_integer else rint(found)

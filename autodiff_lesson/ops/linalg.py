@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import refused
-from ..primitive import kernel, primitive
+from ..primitive import kernel, of_numbers, primitive
 from ..tensor import Tensor
 from .shape import as_tensor, broadcast_kernel
 
@@ -40,8 +40,8 @@ def einsum_kernel(*xs: Any, equation: str) -> Any:
 
 # ---------------------------------------------------------------- the rows
 # fmt: off
-_matmul = primitive(matmul_kernel, lambda g, z, x, y: matmul_kernel(g, swap(y)),
-                                   lambda g, z, x, y: matmul_kernel(swap(x), g), name="matmul")
+_matmul = of_numbers(matmul_kernel, lambda g, z, x, y: matmul_kernel(g, swap(y)),
+                                    lambda g, z, x, y: matmul_kernel(swap(x), g), name="matmul")
 _swap = primitive(swap, lambda g, z, x: swap(g), name="matrix_transpose")
 _einsum = primitive(einsum_kernel,
     lambda g, z, *xs, position, equation: einsum_back(g, xs, position, equation),

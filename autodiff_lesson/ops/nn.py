@@ -241,6 +241,8 @@ def softmax_cross_entropy_with_logits(
     labels: Any, logits: Any, axis: int = -1, name: str | None = None
 ) -> Tensor:
     """-sum(labels * log_softmax(logits)) along ``axis``."""
+    logits = as_tensor(logits)
+    labels = cast(as_tensor(labels), logits.dtype)
     return negative(reduce_sum(multiply(log_softmax(logits, axis), labels), axis))
 
 
@@ -248,7 +250,20 @@ def sparse_softmax_cross_entropy_with_logits(
     labels: Any, logits: Any, name: str | None = None
 ) -> Tensor:
     """-log_softmax(logits) at each label, a whole number from 0 to the number of classes - 1."""
-    logits = as_tensor(logits)
+    op, logits, labels = (
+        "sparse_softmax_cross_entropy_with_logits",
+        *map(as_tensor, (logits, labels)),
+    )
+    if not logits.ndim or labels.shape != logits.shape[:-1]:
+        raise refused(
+            op,
+            f"one label is needed for each row of logits; the labels have shape {labels.shape}, "
+            f"the logits {logits.shape}. Write tf.reshape(labels, logits.shape[:-1])",
+            ValueError,
+        )
+    if labels.dtype not in (np.int32, np.int64):
+        name = labels.dtype.name
+        raise refused(op, f"the labels are {name}. Write tf.cast(labels, tf.int64)")
     classes = logits.shape[-1]
     checked = cast(_labels(labels, classes=classes), np.int64)
     return softmax_cross_entropy_with_logits(one_hot(checked, classes, dtype=logits.dtype), logits)
@@ -258,6 +273,13 @@ def sigmoid_cross_entropy_with_logits(
     labels: Any = None, logits: Any = None, name: str | None = None
 ) -> Tensor:
     """max(x, 0) - x * labels + log(1 + exp(-abs(x))): finite for any logits x."""
-    logits = as_tensor(logits)
+    logits, labels = as_tensor(logits), as_tensor(labels)
+    if labels.shape != logits.shape:
+        raise refused(
+            "sigmoid_cross_entropy_with_logits",
+            "logits and labels must have the same shape; these have "
+            f"{logits.shape} and {labels.shape}. Write tf.reshape(labels, logits.shape)",
+            ValueError,
+        )
     positive = maximum(logits, 0.0)
     return add(subtract(positive, multiply(logits, labels)), log1p(exp(negative(abs(logits)))))

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import tensor_of
 from ..dtypes import numpy_dtype
+from ..errors import refused
 from ..primitive import Primitive
 from ..tensor import Tensor
+from .arithmetic import add, multiply, subtract
 from .shape import gather, lengths
 
 
@@ -62,17 +65,35 @@ def set_seed(seed: int) -> None:
     source.generator = np.random.default_rng(seed)
 
 
+def _connected(parameter: Any) -> bool:
+    """Whether a gradient may flow back to it: then the draws are scaled and shifted by rows."""
+    return isinstance(tensor_of(parameter), Tensor)
+
+
+def _of_floats(op: str, dtype: Any) -> np.dtype:
+    found = numpy_dtype(dtype)
+    if found.kind != "f":
+        raise refused(op, f"the draws are floating numbers, not {found}. Use tf.random.uniform")
+    return found
+
+
 # fmt: off
 def normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = np.float32,
            seed: int | None = None, name: str | None = None) -> Tensor:
     """Draws from a normal distribution."""
-    return _normal(shape=lengths(shape), mean=mean, stddev=stddev, dtype=numpy_dtype(dtype))
+    how = {"shape": lengths(shape), "dtype": _of_floats("random.normal", dtype)}
+    if not any(map(_connected, (mean, stddev))):
+        return _normal(mean=mean, stddev=stddev, **how)
+    return add(multiply(_normal(mean=0.0, stddev=1.0, **how), stddev), mean)
 
 
 def truncated_normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = np.float32,
                      seed: int | None = None, name: str | None = None) -> Tensor:
     """Draws from a normal distribution, none further than two standard deviations from its mean."""
-    return _truncated(shape=lengths(shape), mean=mean, stddev=stddev, dtype=numpy_dtype(dtype))
+    how = {"shape": lengths(shape), "dtype": _of_floats("random.truncated_normal", dtype)}
+    if not any(map(_connected, (mean, stddev))):
+        return _truncated(mean=mean, stddev=stddev, **how)
+    return add(multiply(_truncated(mean=0.0, stddev=1.0, **how), stddev), mean)
 
 
 def uniform(shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = np.float32,
@@ -83,7 +104,11 @@ def uniform(shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = np.flo
         if dtype.kind != "f":
             raise ValueError("uniform draws of whole numbers need a maxval")
         maxval = 1.0
-    return _uniform(shape=lengths(shape), low=minval, high=maxval, dtype=dtype)
+    shape = lengths(shape)
+    if dtype.kind != "f" or not any(map(_connected, (minval, maxval))):
+        return _uniform(shape=shape, low=minval, high=maxval, dtype=dtype)
+    draws = _uniform(shape=shape, low=0.0, high=1.0, dtype=dtype)
+    return add(multiply(draws, subtract(maxval, minval)), minval)
 # fmt: on
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import kernel, primitive
+from ..errors import refused
+from ..primitive import kernel, of_floats, of_numbers, primitive
 from ..tensor import Tensor
 from .arithmetic import add, divide, greater, maximum, multiply, subtract
 from .create import ones
@@ -21,7 +22,6 @@ from .elementwise import (
     exp,
     is_finite,
     log,
-    of_floats,
     sqrt,
     square,
     stop_gradient,
@@ -30,6 +30,7 @@ from .elementwise import (
 from .shape import (
     along,
     as_tensor,
+    axis_of,
     broadcast_kernel,
     laid_out,
     order_of,
@@ -49,12 +50,16 @@ def sum_kernel(x: Any, *, axis: Any, keepdims: bool) -> Any:
 
 @kernel
 def mean_kernel(x: Any, *, axis: Any, keepdims: bool) -> Any:
-    """The mean, in the dtype of ``x``: of whole numbers a whole number."""
-    total: Any = np.add.reduce(x, axis=axis, keepdims=keepdims, dtype=x.dtype)  # type: ignore[call-overload]
+    """The mean, in the dtype of ``x``: of whole numbers a whole one, rounded toward 0."""
+    whole = x.dtype.kind in "iu"
+    # summed as int64: the sum of many small whole numbers does not fit their own dtype
+    total: Any = np.add.reduce(  # type: ignore[call-overload]
+        x, axis=axis, keepdims=keepdims, dtype=np.int64 if whole else x.dtype
+    )
     count = x.size // max(total.size, 1) if x.size else 0
-    if count == 1:
-        return total
-    return total // count if x.dtype.kind in "iu" else total / x.dtype.type(count)
+    if whole:
+        return ((total - np.fmod(total, count or 1)) // (count or 1)).astype(x.dtype)
+    return total if count == 1 else total / x.dtype.type(count)
 
 
 @kernel
@@ -122,15 +127,15 @@ def reverse(x: Any, axis: int) -> Any:
 
 # ---------------------------------------------------------------- the rows
 # fmt: off
-_sum = primitive(sum_kernel,
+_sum = of_numbers(sum_kernel,
     lambda g, z, x, *, axis, keepdims: spread(g, x, axis, keepdims), name="reduce_sum")
-_mean = primitive(mean_kernel,
+_mean = of_numbers(mean_kernel,
     lambda g, z, x, *, axis, keepdims:
         spread(g * (z.size / max(x.size, 1)), x, axis, keepdims),
     name="reduce_mean")
-_max = primitive(max_kernel,
+_max = of_numbers(max_kernel,
     lambda g, z, x, *, axis, keepdims: shared(g, z, x, axis, keepdims), name="reduce_max")
-_min = primitive(min_kernel,
+_min = of_numbers(min_kernel,
     lambda g, z, x, *, axis, keepdims: shared(g, z, x, axis, keepdims), name="reduce_min")
 _argmax = primitive(kernel(lambda x, *, axis: np.argmax(x, axis=axis)), name="argmax")
 _argmin = primitive(kernel(lambda x, *, axis: np.argmin(x, axis=axis)), name="argmin")
@@ -144,7 +149,7 @@ _softmax = of_floats(softmax_kernel,
 _log_softmax = of_floats(log_softmax_kernel,
     lambda g, z, x, *, axis:
         g - np.exp(z) * sum_kernel(g, axis=axis, keepdims=True), name="log_softmax")
-_cumsum = primitive(kernel(lambda x, *, axis: np.cumsum(x, axis, dtype=x.dtype)),
+_cumsum = of_numbers(kernel(lambda x, *, axis: np.cumsum(x, axis, dtype=x.dtype)),
     lambda g, z, x, *, axis: reverse(cumsum_kernel(reverse(g, axis), axis=axis), axis),
     name="cumsum")
 # fmt: on
@@ -189,9 +194,11 @@ def reduce_prod(
 ) -> Tensor:
     """The product over ``axis``, multiplied one slice after the other, so zeros are no trouble."""
     x = as_tensor(input_tensor)
+    if x.dtype.is_bool:
+        raise refused("reduce_prod", "it is for numbers, not bools. Write tf.cast(x, tf.float32)")
     axes = whole(axis)
     axes = tuple(range(x.ndim)) if axes is None else (axes,) if isinstance(axes, int) else axes
-    gone = sorted(a % x.ndim for a in axes) if x.ndim else []
+    gone = sorted(axis_of("reduce_prod", a, x.ndim) for a in axes)
     kept_axes = [a for a in range(x.ndim) if a not in gone]
     moved = transpose(x, [*gone, *kept_axes]) if gone else x
     left = [x.shape[a] for a in kept_axes]
@@ -262,14 +269,16 @@ def norm(
     tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: Any = None, name: Any = None
 ) -> Tensor:
     """The length of a vector: ``ord`` 'euclidean' (2), 1 or infinity. Its slope at 0 is nan."""
-    x = as_tensor(tensor)
+    x, axis = as_tensor(tensor), whole(axis)
+    if np.size(axis) == 2 and ord not in ("euclidean", "fro"):
+        raise refused("norm", f"of matrices only ord='euclidean' is built, not {ord!r}", ValueError)
     if ord in ("euclidean", "fro", 2):
         return sqrt(reduce_sum(square(x), axis, bool(keepdims)))
     if ord == 1:
         return reduce_sum(abs(x), axis, bool(keepdims))
     if ord == math.inf:
         return reduce_max(abs(x), axis, bool(keepdims))
-    raise ValueError(f"norm: ord={ord!r} is not known; write 'euclidean', 1, 2 or math.inf")
+    raise refused("norm", f"ord={ord!r} is not built; write 'euclidean', 1, 2 or inf", ValueError)
 
 
 def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Tensor:

@@ -224,7 +224,15 @@ def whole(value: Any) -> Any:
     array = np.asarray(value)
     if array.dtype.kind not in "iub" and array.size:
         raise TypeError(f"whole numbers are needed at {here()}, not {value!r}")
-    return int(array) if not array.ndim else tuple(int(v) for v in array)
+    return int(array) if not array.ndim else tuple(map(whole, array.tolist()))
+
+
+def axis_of(op: str, axis: Any, ndim: int) -> int:
+    """An axis as a user may write it, counted from the front; refused where there is none."""
+    found = whole(axis)
+    if not isinstance(found, int) or not -ndim <= found < ndim:
+        raise refused(op, f"axis={found} is out of range for a tensor with {ndim} axes")
+    return found % ndim
 
 
 def _numbers(found: Any) -> Any:
@@ -275,17 +283,15 @@ def transpose(a: Any, perm: Any = None, name: str | None = None) -> Tensor:
 def expand_dims(input: Any, axis: int, name: str | None = None) -> Tensor:
     """Put a new axis of length 1 at ``axis``."""
     x = as_tensor(input)
-    axis = whole(axis)
-    at = axis if axis >= 0 else axis + x.ndim + 1
-    if not 0 <= at <= x.ndim:
-        raise refused("expand_dims", f"axis={axis} is out of range for shape {x.shape}")
+    at = axis_of("expand_dims", axis[0] if isinstance(axis, list) else axis, x.ndim + 1)
     return reshape(x, (*x.shape[:at], 1, *x.shape[at:]))
 
 
 def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Tensor:
     """Leave out axes of length 1: all of them, or those named."""
     x = as_tensor(input)
-    gone = {a % max(x.ndim, 1) for a in lengths(axis)} if axis is not None else set()
+    axes = lengths(axis) if axis is not None else ()
+    gone = {axis_of("squeeze", a, x.ndim) for a in axes}
     gone = gone or {i for i, n in enumerate(x.shape) if n == 1}
     if any(x.shape[a] != 1 for a in gone):
         raise refused("squeeze", f"not all axes {axis} have length 1 in shape {x.shape}")
@@ -308,8 +314,7 @@ def unstack(value: Any, num: int | None = None, axis: int = 0, name: str | None 
     x = as_tensor(value)
     if not x.ndim:
         raise refused("unstack", "it needs at least one axis; this is a scalar")
-    if not -x.ndim <= axis < x.ndim:
-        raise refused("unstack", f"axis={axis} is not one of a tensor of shape {x.shape}")
+    axis = axis_of("unstack", axis, x.ndim)
     if num is not None and num != x.shape[axis]:
         raise refused("unstack", f"num={num}, but the axis has length {x.shape[axis]}")
     if x.shape[axis] == 0:
@@ -322,6 +327,7 @@ def split(value: Any, num_or_size_splits: Any, axis: int = 0, name: str | None =
     """Cut along an axis into equal parts, or into parts of the given lengths."""
     x = as_tensor(value)
     sizes = whole(num_or_size_splits)
+    axis = axis_of("split", axis, x.ndim)
     length = x.shape[axis]
     if isinstance(sizes, int):
         if length % sizes:
@@ -347,9 +353,11 @@ def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
 def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None = None) -> Tensor:
     """Repeat each element (or each slice along ``axis``) in place."""
     x = as_tensor(input) if axis is not None else reshape(input, (-1,))
-    axis = axis or 0
-    counts = whole(repeats)
-    return gather(x, np.repeat(np.arange(x.shape[axis]), counts), axis=axis)
+    axis = axis_of("repeat", axis or 0, x.ndim)
+    counts, length = lengths(repeats), x.shape[axis]
+    if len(counts) not in (1, length):
+        raise refused("repeat", f"{len(counts)} repeats {counts} for an axis of length {length}")
+    return gather(x, np.repeat(np.arange(length), counts), axis=axis)
 
 
 def pad(
@@ -362,9 +370,14 @@ def pad(
     """Put ``constant_values`` around a tensor: ``paddings`` is (before, after) for each axis."""
     if mode.upper() != "CONSTANT":
         raise refused("pad", f"mode {mode!r} is not built; write mode='CONSTANT'")
-    widths = np.asarray(paddings)
-    pairs = tuple((int(before), int(after)) for before, after in widths)
-    return _pad(tensor, paddings=pairs, value=constant_values)
+    x, pairs = as_tensor(tensor), whole(paddings)
+    if np.shape(pairs) != (x.ndim, 2):
+        raise refused(
+            "pad",
+            f"the first dimension of paddings must be the rank, {x.ndim}: write "
+            f"one [before, after] for each axis, not {paddings!r}",
+        )
+    return _pad(x, paddings=pairs, value=constant_values)
 
 
 def gather(
@@ -383,12 +396,14 @@ def gather(
     if batch_dims:
         raise refused("gather", "batch_dims is not built; use a mask with tf.one_hot")
     x = as_tensor(params)
-    axis = whole(axis) or 0
-    return _gather(x, _indices("gather", indices), axis=axis % max(x.ndim, 1))
+    axis = axis_of("gather", axis or 0, x.ndim)
+    return _gather(x, _indices("gather", indices), axis=axis)
 
 
 def _indices(op: str, indices: Any) -> Tensor:
     found = as_tensor(indices)
+    if not found._value.size:  # of [] nobody knows the dtype
+        found = constant(found._value, np.int32)
     if found._value.dtype.kind not in "iu":
         dtype = found.dtype.name
         raise refused(op, f"the indices are {dtype}, not whole numbers. Write tf.cast(i, tf.int32)")
@@ -451,9 +466,14 @@ def _plain_key(key: Any) -> Any:
     return found
 
 
-def boolean_mask(tensor: Any, mask: Any, name: str | None = None) -> Tensor:
-    """The elements where ``mask`` holds."""
-    return _slice(tensor, key=np.asarray(_numbers(tensor_of(mask))))
+def boolean_mask(tensor: Any, mask: Any, axis: int = 0, name: str | None = None) -> Tensor:
+    """The elements where ``mask`` holds; a number holds if it is not 0."""
+    if axis:
+        raise refused("boolean_mask", "only axis=0 is built; use tf.transpose")
+    holds = np.asarray(_numbers(tensor_of(mask)), dtype=bool)
+    if not holds.ndim:
+        raise refused("boolean_mask", "mask cannot be scalar", ValueError)
+    return _slice(tensor, key=holds)
 
 
 def size(input: Any, out_type: Any = np.int32, name: str | None = None) -> Tensor:
@@ -463,7 +483,7 @@ def size(input: Any, out_type: Any = np.int32, name: str | None = None) -> Tenso
 
 def shape(input: Any, out_type: Any = np.int32, name: str | None = None) -> Tensor:
     """The shape, as an int32 vector."""
-    return constant(list(as_tensor(input).shape), out_type)
+    return constant(np.array(as_tensor(input).shape, int), out_type)
 
 
 def rank(input: Any, name: str | None = None) -> Tensor:
