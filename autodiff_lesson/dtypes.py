@@ -10,7 +10,8 @@ import numpy as np
 class DType:
     """The type of a tensor's numbers: ``tf.float32``, ``tf.int64``, ...
 
-    Compares equal to the NumPy dtype and to the name, and NumPy takes it for its own.
+    Compares equal to the NumPy dtype and to the name, and NumPy takes it for its own. Python's
+    ``float`` is float32.
 
     >>> print(float32)
     <dtype: 'float32'>
@@ -90,6 +91,8 @@ def numpy_dtype(dtype: Any) -> np.dtype:
     """The NumPy dtype of a DType, a NumPy dtype or a name; TypeError for anything else."""
     if isinstance(dtype, DType):
         return dtype.dtype
+    if dtype is float or (type(dtype) is str and dtype == "float"):
+        return float32.dtype  # NumPy would make it float64
     if dtype is None:  # NumPy reads None as float64, nobody else does
         raise TypeError("a dtype is missing: write for example dtype=tf.float32")
     try:

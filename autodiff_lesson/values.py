@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .dtypes import TensorShape, as_dtype, numpy_dtype
-from .errors import InvalidArgumentError
+from .errors import InvalidArgumentError, refused
 from .recorder import thread
 from .tensor import Tensor
 
@@ -16,15 +16,26 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
     """Make a tensor of Python numbers, nested lists of them, or a NumPy array (copied).
 
     Python floats become float32 and ints int32; NumPy arrays keep their dtype. ``shape`` fills
-    or reshapes. A ragged list is a ValueError. A tensor comes back as it is, still connected.
+    or reshapes. A ragged list is a ValueError, and so is one of tensors: ``tf.stack`` keeps them
+    connected. A tensor comes back as it is, still connected.
 
     >>> constant([1.0, 2.0])
     <tf.Tensor: shape=(2,), dtype=float32, numpy=array([1., 2.], dtype=float32)>
     >>> print(constant(3))
     tf.Tensor(3, shape=(), dtype=int32)
     """
-    if type(value) is Tensor and shape is None and dtype in (None, value.dtype):
-        return value
+    if type(value) is Tensor:
+        if dtype not in (None, value.dtype):
+            given, name = value.dtype.name, numpy_dtype(dtype).name
+            why = (
+                f"Expected a tensor with dtype {name}, but got {given}. Write tf.cast(t, tf.{name})"
+            )
+            raise refused("constant", why, TypeError)
+        if shape is None:
+            return value
+    elif _holds_tensors(value):
+        why = "a list that holds tensors would lose the connection to them. Write tf.stack([...])"
+        raise refused("constant", why, ValueError)
     array = as_value(value, None if dtype is None else numpy_dtype(dtype))
     if shape is not None:
         array = _shaped(array, tuple(shape))
@@ -65,13 +76,12 @@ def as_value(value: Any, dtype: np.dtype | None = None) -> Any:
 def _from_python(value: Any, dtype: np.dtype | None) -> np.ndarray:
     array = _checked(_read_list(value))
     if dtype is None:
-        arrays = _holds_arrays(value)
-        if array.dtype == np.float64 and not arrays:
-            return array.astype(np.float32)
-        if array.dtype == np.int64 and not arrays:
-            return _as_int32(array)
-        return array
-    if array.dtype.kind == "f" and dtype.kind in "iub":
+        if hasattr(value, "__array__"):
+            return array
+        if array.dtype.kind == "f":
+            return array.astype(_first_float(value), copy=False)
+        return _as_int32(array) if array.dtype.kind in "iu" else array
+    if array.dtype.kind == "f" and dtype.kind in "iub" and array.size:
         raise InvalidArgumentError(
             f"{value!r} has a fraction, but {dtype.name} is needed here. Write whole numbers, or "
             "make the tensor a float one: tf.cast(t, tf.float32)"
@@ -102,10 +112,19 @@ def _plain(item: Any) -> Any:
     return item._value
 
 
-def _holds_arrays(value: Any) -> bool:
+def _holds_tensors(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
-        return any(_holds_arrays(item) for item in value)
-    return isinstance(value, (np.ndarray, np.generic, Tensor)) or hasattr(value, "__array__")
+        return any(map(_holds_tensors, value))
+    return isinstance(value, Tensor) or hasattr(value, "_read")  # a variable has that
+
+
+def _first_float(value: Any) -> np.dtype:
+    """Of a list the first number decides, if it is one of NumPy's floats; Python's are float32."""
+    while isinstance(value, (list, tuple)) and value:
+        value = value[0]
+    value = value._value if isinstance(value, Tensor) else value
+    numpy_float = isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind == "f"
+    return value.dtype if numpy_float else np.dtype(np.float32)
 
 
 def _as_int32(array: np.ndarray) -> np.ndarray:

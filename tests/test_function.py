@@ -373,7 +373,6 @@ LEAVING = {
     "index": lambda x: [1, 2][tf.cast(x, tf.int32)],
     "format": lambda x: f"{x:.2f}",
     "NumPy function": np.mean,
-    "constant": lambda x: tf.constant([x, 1.0]),
     "where": lambda x: tf.where(x > 0.0),
 }
 

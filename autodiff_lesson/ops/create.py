@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..arguments import as_tensors, check_dtypes, tensor_of
-from ..dtypes import numpy_dtype
+from ..dtypes import as_dtype, numpy_dtype
 from ..errors import refused
 from ..tensor import Tensor
 from ..values import constant
@@ -16,21 +16,29 @@ from .elementwise import cast, identity
 from .shape import broadcast_to, lengths
 
 
+def _sizes(op: str, shape: Any) -> tuple:
+    found = lengths(shape, op)
+    if any(n < 0 for n in found):
+        raise refused(op, f"the lengths in shape={found} must be >= 0")
+    return found
+
+
 def zeros(shape: Any, dtype: Any = np.float32, name: str | None = None) -> Tensor:
     """Zeros of a shape."""
-    return constant(np.zeros(lengths(shape), numpy_dtype(dtype)), name=name)
+    return constant(np.zeros(_sizes("zeros", shape), numpy_dtype(dtype)), name=name)
 
 
 def ones(shape: Any, dtype: Any = np.float32, name: str | None = None) -> Tensor:
     """Ones of a shape."""
-    return constant(np.ones(lengths(shape), numpy_dtype(dtype)), name=name)
+    return constant(np.ones(_sizes("ones", shape), numpy_dtype(dtype)), name=name)
 
 
 def fill(dims: Any, value: Any, name: str | None = None) -> Tensor:
     """One value everywhere; a gradient flows back to a value that is a tensor."""
+    sizes = _sizes("fill", dims)
     if isinstance(tensor_of(value), Tensor):
-        return broadcast_to(value, lengths(dims))
-    return constant(value, shape=lengths(dims), name=name)
+        return broadcast_to(value, sizes)
+    return constant(value, shape=sizes, name=name)
 
 
 def zeros_like(input: Any, dtype: Any = None, name: str | None = None) -> Tensor:
@@ -49,7 +57,8 @@ def eye(
     num_rows: int, num_columns: int | None = None, dtype: Any = np.float32, name: Any = None
 ) -> Tensor:
     """The identity matrix."""
-    return constant(np.eye(num_rows, num_columns, dtype=numpy_dtype(dtype)), name=name)
+    sizes = _sizes("eye", [num_rows, num_rows if num_columns is None else num_columns])
+    return constant(np.eye(*sizes, dtype=numpy_dtype(dtype)), name=name)
 
 
 def range(
@@ -58,13 +67,17 @@ def range(
     """Numbers from ``start`` up to, not including, ``limit``."""
     if limit is None:
         start, limit = 0, start
-    ends = [convert_to_tensor(tensor_of(end)) for end in (start, limit, delta)]
+    ends = [tensor_of(end) for end in (start, limit, delta)]
+    ends = [end if isinstance(end, Tensor) else convert_to_tensor(end, dtype) for end in ends]
     if any(end.shape for end in ends):
         raise refused("range", "start, limit and delta must be single numbers")
     if dtype is None:
         dtype = max((end.dtype for end in ends), key=lambda d: (d.is_floating, d.size))
     # a whole number leaves as one: where it may change, the error then says what to pass
     numbers: Any = [int(end) if end.dtype.is_integer else np.asarray(end) for end in ends]
+    first, end, step = numbers
+    if step == 0 or (end - first) * step < 0:
+        raise refused("range", f"there is no way from {first} to {end} in steps of {step}")
     return constant(np.arange(*numbers, dtype=numpy_dtype(dtype)), name=name)
 
 
@@ -94,7 +107,11 @@ def convert_to_tensor(
     """A tensor for whatever stands for one; a tensor itself comes back unchanged."""
     found = tensor_of(value)
     if type(found) is not Tensor:
-        return constant(found, dtype, name=name)
+        made = constant(found, dtype, name=name)
+        hint = made.dtype if dtype is not None or dtype_hint is None else as_dtype(dtype_hint)
+        if hint == made.dtype or (made.dtype.is_floating and not hint.is_floating):
+            return made
+        return constant(found, hint, name=name)
     if dtype not in (None, found.dtype):
         raise ValueError(
             f"Tensor conversion requested dtype {numpy_dtype(dtype).name} for Tensor with "

@@ -109,10 +109,10 @@ _truncate = primitive(kernel(lambda x, *, dtype: x.astype(dtype)), name="cast")
 
 # at the edge of the range the gradient passes
 _clip = of_numbers(
-    kernel(lambda x, low, high: np.minimum(np.maximum(x, low), high)),
+    kernel(lambda x, low, high: np.maximum(np.minimum(x, high), low)),
     lambda g, z, x, low, high: g * ((x >= low) & (x <= high)),
     lambda g, z, x, low, high: g * (x < low),
-    lambda g, z, x, low, high: g * (x > high), name="clip_by_value")
+    lambda g, z, x, low, high: g * ((x > high) & (x >= low)), name="clip_by_value")
 bitwise_and = primitive(np.bitwise_and, name="logical_and")  # the & of the rule above
 
 # the part that was not chosen gets 0
@@ -142,7 +142,8 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Tensor:
 
 def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Tensor:
     """x where it is positive, ``alpha * x`` elsewhere (Maas, Hannun & Ng 2013)."""
-    return _leaky(features, alpha=alpha)
+    x = as_tensor(features)
+    return _leaky(cast(x, np.float32) if x.dtype.is_integer else x, alpha=alpha)
 
 
 def elu(features: Any, alpha: float = 1.0, name: str | None = None) -> Tensor:

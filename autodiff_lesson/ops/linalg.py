@@ -93,18 +93,22 @@ def einsum(equation: str, *inputs: Any, name: str | None = None) -> Tensor:
     >>> print(einsum("ii->i", [[1.0, 2.0], [3.0, 4.0]]))
     tf.Tensor([1. 4.], shape=(2,), dtype=float32)
     """
+    if not isinstance(equation, str):
+        why = "the equation comes first: tf.einsum('ij,jk->ik', a, b)"
+        raise refused("einsum", why, TypeError)
     spec = equation.replace(" ", "")
-    if "." in spec:
-        raise refused("einsum", f"{equation!r} uses '...': name each index instead")
     if "->" not in spec:
-        terms = spec.replace(",", "")
-        spec += "->" + "".join(sorted(c for c in set(terms) if terms.count(c) == 1))
+        terms = spec.replace(",", "").replace(".", "")
+        every = "..." if "..." in spec else ""
+        spec += "->" + every + "".join(sorted(c for c in set(terms) if terms.count(c) == 1))
     terms, result = spec.split("->")
     own, operands = terms.split(","), list(inputs)
     if len(own) != len(operands):
         given = len(operands)
         raise refused("einsum", f"{equation!r} names {len(own)} operands, and {given} are given")
     free = [c for c in string.ascii_letters if c not in spec]
+    if "..." in spec:
+        result, own, operands = _named(result, own, operands, free)
     for i in range(len(inputs)):
         for position, c in enumerate(own[i]):
             if c in own[i][:position]:  # the diagonal is a product with the identity matrix
@@ -114,6 +118,20 @@ def einsum(equation: str, *inputs: Any, name: str | None = None) -> Tensor:
                 operands[i] = x = as_tensor(inputs[i])
                 operands.append(Tensor(np.eye(x.shape[position], dtype=x._value.dtype)))
     return _einsum(*operands, equation=",".join(own) + "->" + result)
+
+
+def _named(result: str, own: list, operands: list, free: list) -> tuple[str, list, list]:
+    """An einsum with letters for the axes that '...' stands for; they are aligned at the last."""
+    operands = [as_tensor(x) for x in operands]
+    dots = [x.ndim - len(t.replace("...", "")) if "..." in t else 0 for t, x in zip(own, operands)]
+    most = max(dots)
+    letters = "".join(free.pop() for _ in range(most))
+    own = [t.replace("...", letters[most - n :]) for t, n in zip(own, dots)]
+    lengths = [dict(zip(t, x.shape)) for t, x in zip(own, operands)]
+    for c in letters:
+        if len({found[c] for found in lengths if c in found}) > 1:
+            raise refused("einsum", "the axes that '...' stands for have different lengths")
+    return result.replace("...", letters), own, operands
 
 
 def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Tensor:

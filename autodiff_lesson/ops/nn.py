@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidArgumentError, refused
+from ..errors import InvalidArgumentError, UnimplementedError, refused
 from ..primitive import kernel, primitive
 from ..tensor import Tensor
 from .arithmetic import add, maximum, multiply, negative, subtract
 from .elementwise import abs, cast, exp, log1p
 from .reduce import log_softmax, reduce_sum
-from .shape import as_tensor, one_hot
+from .shape import as_tensor, one_hot, whole
 
 
 def _pads(size: int, window: int, stride: int, padding: str) -> tuple[int, int, int]:
@@ -201,7 +201,8 @@ _max_pool = primitive(max_pool_kernel,
 _max_pool_scatter = primitive(max_pool_scatter,
     lambda g, z, v, x, *, window, strides, padding:
         max_pool_gather(g, x, window=window, strides=strides, padding=padding),
-    None, name="max_pool2d_scatter")
+    lambda g, z, v, x, *, window, strides, padding: g * 0.0,  # as for relu, and not None
+    name="max_pool2d_scatter")
 _max_pool_gather = primitive(max_pool_gather,
     lambda g, z, v, x, *, window, strides, padding:
         max_pool_scatter(g, x, window=window, strides=strides, padding=padding),
@@ -210,31 +211,44 @@ _max_pool_gather = primitive(max_pool_gather,
 
 
 # ---------------------------------------------------------------- the functions users call
-def _how(op: str, padding: str, **given: Any) -> dict:
+def _how(op: str, padding: str, data_format: str, **given: Any) -> dict:
     """Windows and strides as TensorFlow takes them, n, [h, w] or [1, h, w, 1], and the padding."""
+    if data_format != "NHWC":
+        raise refused(op, f"data_format={data_format!r} is not built; put the channels last: NHWC")
     how: dict[str, Any] = {"padding": str(padding).upper()}
     if how["padding"] not in ("SAME", "VALID"):
         raise refused(op, f"padding={padding!r}: write 'SAME' or 'VALID'")
     for name, value in given.items():
-        pair = (value,) * 2 if isinstance(value, int) else tuple(value)
-        how[name] = pair = pair[1:3] if len(pair) == 4 else pair
-        if len(pair) != 2 or min(pair) < 1:
+        found = whole(value, op, name)
+        pair = found if isinstance(found, tuple) else (found, found)
+        if len(pair) == 4 and (pair[0], pair[3]) != (1, 1):
+            why = f"{name}={value!r} steps over images or channels: write 1 in front and at the end"
+            raise refused(op, why, UnimplementedError)
+        how[name] = pair = pair[1:3] if len(pair) == 4 else pair * 2 if len(pair) == 1 else pair
+        if len(pair) != 2 or None in pair or min(pair) < 1:
             raise refused(op, f"{name}={value!r}: write a whole number or [height, width]")
     return how
 
 
 def conv2d(
-    input: Any, filters: Any, strides: Any = 1, padding: str = "VALID", name: str | None = None
+    input: Any,
+    filters: Any,
+    strides: Any,
+    padding: str,
+    data_format: str = "NHWC",
+    name: Any = None,
 ) -> Tensor:
     """Slide filters (h, w, in, out) over images (batch, h, w, in), as TensorFlow's conv2d."""
-    return _conv2d(input, filters, **_how("conv2d", padding, strides=strides))
+    return _conv2d(input, filters, **_how("conv2d", padding, data_format, strides=strides))
 
 
 def max_pool2d(
-    input: Any, ksize: Any, strides: Any, padding: str = "VALID", name: str | None = None
+    input: Any, ksize: Any, strides: Any, padding: str, data_format: str = "NHWC", name: Any = None
 ) -> Tensor:
     """The largest number of each window of images (batch, h, w, channels)."""
-    return _max_pool(input, **_how("max_pool2d", padding, window=ksize, strides=strides))
+    return _max_pool(
+        input, **_how("max_pool2d", padding, data_format, window=ksize, strides=strides)
+    )
 
 
 def softmax_cross_entropy_with_logits(

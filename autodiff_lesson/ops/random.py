@@ -13,7 +13,7 @@ from ..errors import refused
 from ..primitive import Primitive
 from ..tensor import Tensor
 from .arithmetic import add, multiply, subtract
-from .shape import gather, lengths
+from .shape import gather, whole
 
 
 class Source:
@@ -70,18 +70,26 @@ def _connected(parameter: Any) -> bool:
     return isinstance(tensor_of(parameter), Tensor)
 
 
-def _of_floats(op: str, dtype: Any) -> np.dtype:
+def _vector(op: str, shape: Any) -> tuple:
+    found = whole(shape, op, "shape")
+    if isinstance(found, int):
+        raise refused(op, f"shape must be a vector: write [{found}], or all lengths in one list")
+    return found
+
+
+def _shape_and_dtype(op: str, shape: Any, dtype: Any) -> dict[str, Any]:
     found = numpy_dtype(dtype)
     if found.kind != "f":
-        raise refused(op, f"the draws are floating numbers, not {found}. Use tf.random.uniform")
-    return found
+        why = f"the draws are floating numbers, not {found}. Use tf.random.uniform"
+        raise refused(op, why, TypeError)
+    return {"shape": _vector(op, shape), "dtype": found}
 
 
 # fmt: off
 def normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = np.float32,
            seed: int | None = None, name: str | None = None) -> Tensor:
     """Draws from a normal distribution."""
-    how = {"shape": lengths(shape), "dtype": _of_floats("random.normal", dtype)}
+    how = _shape_and_dtype("random.normal", shape, dtype)
     if not any(map(_connected, (mean, stddev))):
         return _normal(mean=mean, stddev=stddev, **how)
     return add(multiply(_normal(mean=0.0, stddev=1.0, **how), stddev), mean)
@@ -90,7 +98,7 @@ def normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = np.f
 def truncated_normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = np.float32,
                      seed: int | None = None, name: str | None = None) -> Tensor:
     """Draws from a normal distribution, none further than two standard deviations from its mean."""
-    how = {"shape": lengths(shape), "dtype": _of_floats("random.truncated_normal", dtype)}
+    how = _shape_and_dtype("random.truncated_normal", shape, dtype)
     if not any(map(_connected, (mean, stddev))):
         return _truncated(mean=mean, stddev=stddev, **how)
     return add(multiply(_truncated(mean=0.0, stddev=1.0, **how), stddev), mean)
@@ -104,7 +112,7 @@ def uniform(shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = np.flo
         if dtype.kind != "f":
             raise ValueError("uniform draws of whole numbers need a maxval")
         maxval = 1.0
-    shape = lengths(shape)
+    shape = _vector("random.uniform", shape)
     if dtype.kind != "f" or not any(map(_connected, (minval, maxval))):
         return _uniform(shape=shape, low=minval, high=maxval, dtype=dtype)
     draws = _uniform(shape=shape, low=0.0, high=1.0, dtype=dtype)

@@ -32,8 +32,10 @@ from .shape import (
     as_tensor,
     axis_of,
     broadcast_kernel,
+    getitem,
     laid_out,
     order_of,
+    pad,
     reshape,
     slice_kernel,
     transpose,
@@ -78,6 +80,22 @@ def min_kernel(x: Any, *, axis: Any, keepdims: bool) -> Any:
         return np.min(x, axis=axis, keepdims=keepdims)
     largest = np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).max
     return np.min(x, axis=axis, keepdims=keepdims, initial=largest)
+
+
+@kernel
+def argmax_kernel(x: Any, *, axis: int) -> Any:
+    """Where the largest number is; nan is passed over."""
+    if x.dtype.kind == "f" and np.isnan(x).any():
+        x = np.where(np.isnan(x), -np.inf, x)
+    return np.argmax(x, axis=axis)
+
+
+@kernel
+def argmin_kernel(x: Any, *, axis: int) -> Any:
+    """Where the smallest number is; nan is passed over."""
+    if x.dtype.kind == "f" and np.isnan(x).any():
+        x = np.where(np.isnan(x), np.inf, x)
+    return np.argmin(x, axis=axis)
 
 
 @kernel
@@ -137,8 +155,8 @@ _max = of_numbers(max_kernel,
     lambda g, z, x, *, axis, keepdims: shared(g, z, x, axis, keepdims), name="reduce_max")
 _min = of_numbers(min_kernel,
     lambda g, z, x, *, axis, keepdims: shared(g, z, x, axis, keepdims), name="reduce_min")
-_argmax = primitive(kernel(lambda x, *, axis: np.argmax(x, axis=axis)), name="argmax")
-_argmin = primitive(kernel(lambda x, *, axis: np.argmin(x, axis=axis)), name="argmin")
+_argmax = primitive(argmax_kernel, name="argmax")
+_argmin = primitive(argmin_kernel, name="argmin")
 _any = primitive(kernel(lambda x, *, axis, keepdims: np.any(x, axis=axis, keepdims=keepdims)),
                  name="reduce_any")
 _all = primitive(kernel(lambda x, *, axis, keepdims: np.all(x, axis=axis, keepdims=keepdims)),
@@ -165,28 +183,28 @@ def reduce_sum(
     >>> reduce_sum([[1.0, 2.0], [3.0, 4.0]], axis=0).numpy()
     array([4., 6.], dtype=float32)
     """
-    return _sum(input_tensor, axis=whole(axis), keepdims=keepdims)
+    return _sum(input_tensor, axis=whole(axis, "reduce_sum"), keepdims=keepdims)
 
 
 def reduce_mean(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
     """The mean over ``axis``, in the tensor's dtype: the mean of ints is an int."""
-    return _mean(input_tensor, axis=whole(axis), keepdims=keepdims)
+    return _mean(input_tensor, axis=whole(axis, "reduce_mean"), keepdims=keepdims)
 
 
 def reduce_max(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
     """The largest number over ``axis``. Numbers that tie for it share the gradient."""
-    return _max(input_tensor, axis=whole(axis), keepdims=keepdims)
+    return _max(input_tensor, axis=whole(axis, "reduce_max"), keepdims=keepdims)
 
 
 def reduce_min(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
     """The smallest number over ``axis``. Numbers that tie for it share the gradient."""
-    return _min(input_tensor, axis=whole(axis), keepdims=keepdims)
+    return _min(input_tensor, axis=whole(axis, "reduce_min"), keepdims=keepdims)
 
 
 def reduce_prod(
@@ -196,7 +214,7 @@ def reduce_prod(
     x = as_tensor(input_tensor)
     if x.dtype.is_bool:
         raise refused("reduce_prod", "it is for numbers, not bools. Write tf.cast(x, tf.float32)")
-    axes = whole(axis)
+    axes = whole(axis, "reduce_prod")
     axes = tuple(range(x.ndim)) if axes is None else (axes,) if isinstance(axes, int) else axes
     gone = sorted(axis_of("reduce_prod", a, x.ndim) for a in axes)
     kept_axes = [a for a in range(x.ndim) if a not in gone]
@@ -215,14 +233,14 @@ def reduce_any(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
     """Whether any is true."""
-    return _any(input_tensor, axis=whole(axis), keepdims=keepdims)
+    return _any(input_tensor, axis=whole(axis, "reduce_any"), keepdims=keepdims)
 
 
 def reduce_all(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
     """Whether all are true."""
-    return _all(input_tensor, axis=whole(axis), keepdims=keepdims)
+    return _all(input_tensor, axis=whole(axis, "reduce_all"), keepdims=keepdims)
 
 
 def reduce_std(
@@ -240,19 +258,33 @@ def reduce_variance(
     return reduce_mean(square(subtract(x, reduce_mean(x, axis, True))), axis, keepdims)
 
 
-def cumsum(x: Any, axis: int = 0, name: str | None = None) -> Tensor:
-    """The running sum along ``axis``."""
-    return _cumsum(x, axis=whole(axis))
+def cumsum(
+    x: Any, axis: int = 0, exclusive: bool = False, reverse: bool = False, name: str | None = None
+) -> Tensor:
+    """The running sum along ``axis``: from the end with ``reverse``, of those before each number
+    with ``exclusive``."""
+    x = as_tensor(x)
+    axis = axis_of("cumsum", axis, x.ndim)
+    backwards = along(axis, slice(None, None, -1))
+    if reverse:
+        x = getitem(x, backwards)
+    if exclusive and x.shape[axis]:
+        shifted = getitem(x, along(axis, slice(0, -1)))
+        x = pad(shifted, [[int(a == axis), 0] for a in range(x.ndim)])
+    total = _cumsum(x, axis=axis)
+    return getitem(total, backwards) if reverse else total
 
 
 def argmax(input: Any, axis: int | None = None, output_type: Any = np.int64, name: Any = None):
     """Where along ``axis`` (default 0) the largest number is, as int64. It has no gradient."""
-    return cast(_argmax(input, axis=whole(axis) or 0), output_type)
+    x = as_tensor(input)
+    return cast(_argmax(x, axis=axis_of("argmax", axis, x.ndim)), output_type)
 
 
 def argmin(input: Any, axis: int | None = None, output_type: Any = np.int64, name: Any = None):
     """Where along ``axis`` (default 0) the smallest number is, as int64. It has no gradient."""
-    return cast(_argmin(input, axis=whole(axis) or 0), output_type)
+    x = as_tensor(input)
+    return cast(_argmin(x, axis=axis_of("argmin", axis, x.ndim)), output_type)
 
 
 def softmax(logits: Any, axis: int = -1, name: str | None = None) -> Tensor:
@@ -269,7 +301,7 @@ def norm(
     tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: Any = None, name: Any = None
 ) -> Tensor:
     """The length of a vector: ``ord`` 'euclidean' (2), 1 or infinity. Its slope at 0 is nan."""
-    x, axis = as_tensor(tensor), whole(axis)
+    x, axis = as_tensor(tensor), whole(axis, "norm")
     if np.size(axis) == 2 and ord not in ("euclidean", "fro"):
         raise refused("norm", f"of matrices only ord='euclidean' is built, not {ord!r}", ValueError)
     if ord in ("euclidean", "fro", 2):
@@ -305,6 +337,7 @@ def clip_by_global_norm(
     """Scale all tensors by one factor so that together they are no longer than ``clip_norm``."""
     length = use_norm if use_norm is not None else global_norm(t_list)
     factor = divide(clip_norm, maximum(length, clip_norm))
+    factor = add(factor, subtract(length, length))  # of an infinite length, nan for all
     return [None if t is None else multiply(t, factor) for t in t_list], length
 
 

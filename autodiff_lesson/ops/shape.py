@@ -126,6 +126,14 @@ def pad_kernel(x: Any, *, paddings: tuple, value: float) -> Any:
 
 
 @kernel
+def concat_kernel(*xs: Any, axis: int) -> Any:
+    """The arrays joined along an axis that they have."""
+    if not all(x.ndim for x in xs):
+        raise ValueError("scalars have no axis to be joined along: use tf.stack")
+    return np.concatenate(xs, axis)
+
+
+@kernel
 def unstack_kernel(x: Any, *, axis: int) -> Any:
     """The slices along ``axis``, each an output of its own."""
     return tuple(np.moveaxis(x, axis, 0)) if x.shape[axis] != 1 else (x.squeeze(axis),)
@@ -140,7 +148,7 @@ _reshape = primitive(np.reshape, lambda g, z, x, *, shape: np.reshape(g, x.shape
 _transpose = primitive(np.transpose,
     lambda g, z, x, *, axes: np.transpose(g, inverse(axes, x.ndim)))
 _concat = primitive(
-    kernel(lambda *xs, axis: np.concatenate(xs, axis)),
+    concat_kernel,
     lambda g, z, *xs, position, axis: slice_kernel(g, key=part(xs, position, axis)),
     name="concat", variadic=True)
 _stack = primitive(
@@ -166,7 +174,6 @@ _pad = primitive(pad_kernel,
     name="pad")
 _one_hot = primitive(one_hot_kernel, name="one_hot")
 # fmt: on
-concat_kernel: Any = _concat.forward
 stack_kernel: Any = _stack.forward
 
 
@@ -214,22 +221,25 @@ def _check_indices(indices: Any, length: int) -> None:
         raise IndexError(f"indices must lie in [0, {length}), got {indices}")
 
 
-def whole(value: Any) -> Any:
+def whole(value: Any, op: str = "", what: str = "axis") -> Any:
     """Whole numbers as a user may write them: ints, lists, tensors of ints."""
     if value is None or isinstance(value, int):
         return value
     value = _numbers(tensor_of(value))
     if isinstance(value, (list, tuple)):
-        return tuple(map(whole, value))
+        return tuple(whole(v, op, what) for v in value)
     array = np.asarray(value)
     if array.dtype.kind not in "iub" and array.size:
-        raise TypeError(f"whole numbers are needed at {here()}, not {value!r}")
+        named = f"{op} at {here()}: {what} must be" if op else f"at {here()} there must be"
+        raise TypeError(f"{named} whole numbers, not {value!r}")
     return int(array) if not array.ndim else tuple(map(whole, array.tolist()))
 
 
 def axis_of(op: str, axis: Any, ndim: int) -> int:
-    """An axis as a user may write it, counted from the front; refused where there is none."""
-    found = whole(axis)
+    """An axis as a user may write it (None: the first), counted from the front, if it exists."""
+    found = 0 if axis is None else whole(axis, op)
+    if isinstance(found, tuple) and len(found) == 1:
+        found = found[0]
     if not isinstance(found, int) or not -ndim <= found < ndim:
         raise refused(op, f"axis={found} is out of range for a tensor with {ndim} axes")
     return found % ndim
@@ -243,9 +253,9 @@ def _numbers(found: Any) -> Any:
     return found._value
 
 
-def lengths(shape: Any) -> tuple:
+def lengths(shape: Any, op: str = "") -> tuple:
     """A shape as a user may write it: a list, a tensor, or the length of the only axis."""
-    found = whole(shape)
+    found = whole(shape, op, "shape")
     return (found,) if isinstance(found, int) else found
 
 
@@ -267,23 +277,23 @@ arguments.packed = packed
 # ---------------------------------------------------------------- the functions users call
 def reshape(tensor: Any, shape: Any, name: str | None = None) -> Tensor:
     """The same numbers in another shape; one length may be -1."""
-    return _reshape(tensor, shape=lengths(shape))
+    return _reshape(tensor, shape=lengths(shape, "reshape"))
 
 
 def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Tensor:
     """Repeat along axes of length 1, and along new ones in front, up to ``shape``."""
-    return _broadcast(input, shape=whole(shape))
+    return _broadcast(input, shape=lengths(shape, "broadcast_to"))
 
 
 def transpose(a: Any, perm: Any = None, name: str | None = None) -> Tensor:
     """Change the order of the axes; without ``perm``, reverse it."""
-    return _transpose(a, axes=whole(perm))
+    return _transpose(a, axes=whole(perm, "transpose", "perm"))
 
 
 def expand_dims(input: Any, axis: int, name: str | None = None) -> Tensor:
     """Put a new axis of length 1 at ``axis``."""
     x = as_tensor(input)
-    at = axis_of("expand_dims", axis[0] if isinstance(axis, list) else axis, x.ndim + 1)
+    at = axis_of("expand_dims", axis, x.ndim + 1)
     return reshape(x, (*x.shape[:at], 1, *x.shape[at:]))
 
 
@@ -300,13 +310,15 @@ def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Tensor:
 
 def concat(values: Any, axis: int, name: str | None = None) -> Tensor:
     """Join tensors along an axis they have."""
+    at = whole(axis, "concat")
     parts = [values] if isinstance(values, Tensor) else values
-    return _concat(*parts, axis=whole(axis))
+    return _concat(*parts, axis=at)
 
 
 def stack(values: Any, axis: int = 0, name: str | None = None) -> Tensor:
     """Join tensors of one shape along a new axis."""
-    return _stack(*values, axis=whole(axis))
+    at = whole(axis, "stack")
+    return _stack(*values, axis=at)
 
 
 def unstack(value: Any, num: int | None = None, axis: int = 0, name: str | None = None) -> list:
@@ -330,10 +342,13 @@ def split(value: Any, num_or_size_splits: Any, axis: int = 0, name: str | None =
     axis = axis_of("split", axis, x.ndim)
     length = x.shape[axis]
     if isinstance(sizes, int):
-        if length % sizes:
+        if sizes < 1 or length % sizes:
             raise refused("split", f"{length} cannot be cut into {sizes} equal parts")
         sizes = (length // sizes,) * sizes
-    if sum(sizes) != length:
+    if sizes.count(-1) == 1:  # the part that gets what is left
+        rest = length - sum(sizes) - 1
+        sizes = tuple(rest if n == -1 else n for n in sizes)
+    if sum(sizes) != length or min(sizes, default=0) < 0:
         raise refused("split", f"the parts {sizes} do not add up to {length}")
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     return [_slice(x, key=along(axis, slice(s, s + n))) for s, n in zip(starts, sizes, strict=True)]
@@ -341,7 +356,7 @@ def split(value: Any, num_or_size_splits: Any, axis: int = 0, name: str | None =
 
 def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
     """Repeat the whole tensor along each axis."""
-    x, times = as_tensor(input), lengths(multiples)
+    x, times = as_tensor(input), lengths(multiples, "tile")
     if len(times) != x.ndim:
         raise refused("tile", f"{len(times)} multiples {times} for a tensor of shape {x.shape}")
     spread = [1 if k % 2 == 0 else n for n in x.shape for k in (0, 1)]
@@ -353,8 +368,8 @@ def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
 def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None = None) -> Tensor:
     """Repeat each element (or each slice along ``axis``) in place."""
     x = as_tensor(input) if axis is not None else reshape(input, (-1,))
-    axis = axis_of("repeat", axis or 0, x.ndim)
-    counts, length = lengths(repeats), x.shape[axis]
+    axis = axis_of("repeat", axis, x.ndim)
+    counts, length = lengths(repeats, "repeat"), x.shape[axis]
     if len(counts) not in (1, length):
         raise refused("repeat", f"{len(counts)} repeats {counts} for an axis of length {length}")
     return gather(x, np.repeat(np.arange(length), counts), axis=axis)
@@ -370,7 +385,7 @@ def pad(
     """Put ``constant_values`` around a tensor: ``paddings`` is (before, after) for each axis."""
     if mode.upper() != "CONSTANT":
         raise refused("pad", f"mode {mode!r} is not built; write mode='CONSTANT'")
-    x, pairs = as_tensor(tensor), whole(paddings)
+    x, pairs = as_tensor(tensor), whole(paddings, "pad", "paddings")
     if np.shape(pairs) != (x.ndim, 2):
         raise refused(
             "pad",
@@ -396,7 +411,7 @@ def gather(
     if batch_dims:
         raise refused("gather", "batch_dims is not built; use a mask with tf.one_hot")
     x = as_tensor(params)
-    axis = axis_of("gather", axis or 0, x.ndim)
+    axis = axis_of("gather", axis, x.ndim)
     return _gather(x, _indices("gather", indices), axis=axis)
 
 
@@ -413,18 +428,27 @@ def _indices(op: str, indices: Any) -> Tensor:
 def one_hot(
     indices: Any,
     depth: int,
-    on_value: float = 1.0,
-    off_value: float = 0.0,
+    on_value: Any = None,
+    off_value: Any = None,
     axis: int | None = None,
-    dtype: Any = np.float32,
+    dtype: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """A 1 at each index, 0 elsewhere, along a new last axis of length ``depth``."""
+    """A 1 at each index, 0 elsewhere, along a new last axis of length ``depth``.
+
+    The dtype is float32, or that of ``on_value`` and ``off_value``.
+    """
     if axis not in (None, -1):
         raise refused("one_hot", "only the last axis is built; use tf.transpose")
-    dtype = numpy_dtype(dtype)
+    given = [as_tensor(value)._value for value in (on_value, off_value) if value is not None]
+    if dtype is None:
+        dtype = given[0].dtype if given else np.float32
+        if any(value.dtype != dtype for value in given):
+            raise refused("one_hot", "on_value and off_value have different dtypes", TypeError)
     found = _indices("one_hot", indices)
-    return _one_hot(found, depth=int(depth), on=on_value, off=off_value, dtype=dtype)
+    on = 1 if on_value is None else given[0]
+    off = 0 if off_value is None else given[-1]
+    return _one_hot(found, depth=int(depth), on=on, off=off, dtype=numpy_dtype(dtype))
 
 
 def meshgrid(*args: Any, indexing: str = "xy", name: str | None = None) -> list[Tensor]:
@@ -446,6 +470,8 @@ def getitem(x: Any, key: Any) -> Tensor:
         key = tuple(key) if isinstance(key, list) else key
         at = key if isinstance(key, tuple) else tensor_of(key)
         if type(at) is Tensor and not at._value.ndim and at._value.dtype.kind in "iu":
+            if not x.shape:
+                raise refused("slice", "a scalar has no axis to choose from")
             # a position that may change at the next call of a function
             return gather(x, at if at._value >= 0 else at + len(x))  # type: ignore[operator]
         key = _plain_key(key)

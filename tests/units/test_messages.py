@@ -52,7 +52,18 @@ def test_the_root_of_whole_numbers_is_refused_with_the_way_out():
         ("pad", lambda: tf.pad([1.0], [[1, 1]], mode="REFLECT"), "mode='CONSTANT'"),
         ("where", lambda: tf.where([1.0], 1.0, 2.0), "x > 0"),
         ("einsum", lambda: tf.einsum("ij,jk", [[1.0]]), "2 operands, and 1"),
-        ("conv2d", lambda: tf.nn.conv2d([[[[1.0]]]], [[[[1.0]]]], 0), "strides=0"),
+        ("conv2d", lambda: tf.nn.conv2d([[[[1.0]]]], [[[[1.0]]]], 0, "SAME"), "strides=0"),
+        ("max_pool2d", lambda: tf.nn.max_pool2d([[[[1.0]]]], 2, None, "SAME"), "strides=None"),
+        ("reduce_mean", lambda: tf.reduce_mean([True]), "tf.cast(x, tf.float32)"),
+        ("add", lambda: tf.constant(True) + True, "not bools"),
+        ("pad", lambda: tf.pad([1.0], 1), "one [before, after] for each axis"),
+        ("repeat", lambda: tf.repeat([1.0, 2.0], [1, 2, 3]), "3 repeats (1, 2, 3)"),
+        ("repeat", lambda: tf.repeat([1.0, 2.0], 2, axis=2), "axis=2"),
+        ("split", lambda: tf.split([1.0, 2.0], 0), "into 0 equal parts"),
+        ("range", lambda: tf.range(1, 5, 0), "in steps of 0"),
+        ("zeros", lambda: tf.zeros(-1), "(-1,)"),
+        ("random.normal", lambda: tf.random.normal(2, 3), "write [2]"),
+        ("slice", lambda: tf.constant(1.0)[tf.constant(-1)], "scalar"),
         ("max_pool2d", lambda: tf.nn.max_pool2d([[[[1.0]]]], 2, 2, "FULL"), "'SAME' or 'VALID'"),
     ],
 )
@@ -131,6 +142,13 @@ def test_arguments_of_another_kind_are_named():
     assert HERE in message_of(lambda: tf.reshape(t, (1, 2.0)), TypeError)
     refused = tf.errors.InvalidArgumentError
     assert "axis=2" in message_of(lambda: tf.unstack(t, axis=2), refused)
+    assert "the equation comes first" in message_of(lambda: tf.einsum(t, "i->i"), TypeError)
+    assert "tf.stack" in message_of(lambda: tf.constant([t, t]), ValueError)
+    assert "'true_fn' must be callable" in message_of(lambda: tf.cond(True, 1, 2), TypeError)
+    for op in tf.concat, tf.stack, tf.reduce_sum:
+        text = message_of(lambda op=op: op(t, t), TypeError)
+        assert text.startswith(f"{op.__name__} at {HERE}")
+        assert "axis must be whole numbers" in text
     assert "multiples (2,) for a tensor of shape" in message_of(
         lambda: tf.tile([[1.0]], 2), refused
     )
