@@ -33,7 +33,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
             raise refused("constant", why, TypeError)
         if shape is None:
             return value
-    elif _holds_tensors(value):
+    elif isinstance(value, (list, tuple)) and _holds_tensors(value):
         why = "a list that holds tensors would lose the connection to them. Write tf.stack([...])"
         raise refused("constant", why, ValueError)
     array = as_value(value, None if dtype is None else numpy_dtype(dtype))
@@ -60,6 +60,8 @@ def as_value(value: Any, dtype: np.dtype | None = None) -> Any:
 
     With a ``dtype`` the value takes it; only a Python float is not silently made an integer.
     """
+    if dtype is None and type(value) is float:
+        return np.float32(value)
     if dtype is not None and type(value) in (float, int) and dtype.kind == "f":
         return dtype.type(value)  # x * 0.5: by far the commonest, and six times faster so
     if isinstance(value, Tensor):

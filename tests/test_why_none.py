@@ -98,7 +98,7 @@ case("not connected",
      "`y = inner.gradient(u, x)`", "a derivative in which x does not occur",
      "unconnected_gradients='zero'")  # fmt: skip
 case("not connected", "y = w * w", "v was never used", source="v")
-case("not connected", "tape.watch(x)\nboth = tf.constant([x, x])\ny = tf.reduce_sum(both)",
+case("not connected", "tape.watch(x)\nboth = tf.constant([3.5, 3.5])\ny = tf.reduce_sum(both)",
      "from both", "write `tf.stack`")  # fmt: skip
 case("outside the with", "tape.watch(x)\nu = x * x", "`u = x * x`", "Indent", after="y = u * 2.0")
 case("outside the with", "tape.watch(x)\nu = x * x\ny = tf.constant(1.0)",

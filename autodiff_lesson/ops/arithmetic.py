@@ -72,5 +72,5 @@ floordiv = of_numbers(floordiv_kernel, name="floordiv")
 
 # x - floor(x / y) * y, so by y the slope is that of the floor's negative
 mod = of_numbers(mod_kernel, lambda g, z, x, y: g,
-                        lambda g, z, x, y: -g * np.floor(x / y), name="floormod")
+                             lambda g, z, x, y: -g * np.floor(x / y), name="floormod")
 # fmt: on

@@ -172,6 +172,7 @@ _cumsum = of_numbers(kernel(lambda x, *, axis: np.cumsum(x, axis, dtype=x.dtype)
     name="cumsum")
 # fmt: on
 cumsum_kernel: Any = _cumsum.forward
+_CAST = "Write tf.cast(x, tf.float32)"
 
 
 # ---------------------------------------------------------------- the functions users call
@@ -213,7 +214,7 @@ def reduce_prod(
     """The product over ``axis``, multiplied one slice after the other, so zeros are no trouble."""
     x = as_tensor(input_tensor)
     if x.dtype.is_bool:
-        raise refused("reduce_prod", "it is for numbers, not bools. Write tf.cast(x, tf.float32)")
+        raise refused("reduce_prod", f"it is for numbers, not bools. {_CAST}")
     axes = whole(axis, "reduce_prod")
     axes = tuple(range(x.ndim)) if axes is None else (axes,) if isinstance(axes, int) else axes
     gone = sorted(axis_of("reduce_prod", a, x.ndim) for a in axes)
@@ -255,6 +256,8 @@ def reduce_variance(
 ) -> Tensor:
     """The mean of the squared distances to the mean."""
     x = as_tensor(input_tensor)
+    if not x.dtype.is_floating:  # their mean would be rounded
+        raise refused("reduce_variance", f"it is not for {x.dtype.name}. {_CAST}", TypeError)
     return reduce_mean(square(subtract(x, reduce_mean(x, axis, True))), axis, keepdims)
 
 
