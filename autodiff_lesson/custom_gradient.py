@@ -84,8 +84,7 @@ class CustomGradient:
                 f"argument {position}, which is {x.dtype.name}: use tf.cast"
             )
         given, wanted = found._value.shape, x._value.shape
-        pairs = zip(given[::-1], wanted[::-1], strict=False)
-        if len(given) < len(wanted) or any(m not in (1, n) for n, m in pairs):
+        if given != wanted and not _covers(given, wanted):
             raise ValueError(
                 f"the grad of `{self.name}` ({_place(self.grad)}) gave shape {given} for argument "
                 f"{position} of shape {wanted}: give one number for each, with tf.broadcast_to"
@@ -167,6 +166,12 @@ class _Custom:
 def _recorded(argument: Any) -> Tensor:
     """What stands for an argument in the record; one that is no number (a word) has no gradient."""
     return constant(0) if argument is None or isinstance(argument, str) else as_tensor(argument)
+
+
+def _covers(wide: tuple, narrow: tuple) -> bool:
+    """Whether the one is the other, repeated along some axes: it can be summed back then."""
+    pairs = zip(wide[::-1], narrow[::-1], strict=False)
+    return len(wide) >= len(narrow) and all(n in (1, m) for m, n in pairs)
 
 
 def _takes_variables(grad: Callable) -> bool:

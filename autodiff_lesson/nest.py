@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, MappingView
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .dtypes import TensorShape
 
-_NESTED = (list, tuple, dict, deque, MappingView)
+_VIEWS: tuple = (type({}.keys()), type({}.values()), type({}.items()))
+_NESTED = (list, tuple, dict, deque, *_VIEWS)
 
 
 def is_nested(item: Any) -> bool:
     """Whether it is taken apart; a shape is one thing."""
-    return isinstance(item, _NESTED) and not isinstance(item, TensorShape)
+    return isinstance(item, _NESTED) and type(item) is not TensorShape
 
 
 def flatten(structure: Any) -> list:
@@ -30,7 +31,7 @@ def flatten(structure: Any) -> list:
 
 def _collect(items: Iterable, leaves: list) -> None:
     for item in items:
-        if not is_nested(item):
+        if not isinstance(item, _NESTED) or type(item) is TensorShape:
             leaves.append(item)
         elif isinstance(item, dict):
             _collect([item[key] for key in in_order(item)], leaves)

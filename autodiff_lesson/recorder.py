@@ -168,8 +168,10 @@ class only:
 
     def __exit__(self, *error: object) -> None:
         thread.active = self._before  # nothing is called before, where Ctrl-C could come between
-        if any(recorder.ended for recorder in self._before):
-            thread.active = [r for r in self._before if not r.ended]
+        for recorder in self._before:
+            if recorder.ended:
+                thread.active = [r for r in self._before if not r.ended]
+                break
 
 
 def silence() -> only:

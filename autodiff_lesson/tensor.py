@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from .dtypes import DType, TensorShape, as_dtype
-from .errors import MEANT
 from .recorder import left
 
 
@@ -109,10 +108,6 @@ class Tensor:
             f"<tf.Tensor: shape={self.shape}, dtype={self.dtype.name}, "
             f"numpy={value_text(self._value)}>"
         )
-
-    def __getattr__(self, name: str) -> Any:
-        meant = f": write {MEANT[name]}" if name in MEANT else ""
-        raise AttributeError(f"a tensor has no {name!r}{meant}", name=name, obj=self)
 
     def __copy__(self) -> Tensor:
         return self

@@ -7,6 +7,7 @@ import os
 from types import TracebackType
 from typing import Any
 
+from .errors import MEANT
 from .lines import shell
 
 HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -29,4 +30,8 @@ def shown(
             frame.tb_next = inner.tb_next
         else:
             frame = inner
+    # said here, since a __getattr__ would make every attribute of every tensor slower
+    missing = error.name if isinstance(error, AttributeError) else None
+    if missing in MEANT and type(getattr(error, "obj", None)).__name__ == "Tensor":
+        error.add_note(f"What x.{missing} means elsewhere is {MEANT[missing]} here.")
     running.showtraceback((kind, error, traceback), **given)
