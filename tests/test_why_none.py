@@ -105,6 +105,33 @@ case("outside the with", "tape.watch(x)\nu = x * x\ny = tf.constant(1.0)",
      "made of plain numbers", "compute it from x")  # fmt: skip
 case("outside the with", "tape.watch(x)", "recorded nothing", after="y = x * 2.0")
 case("reset", "tape.watch(x)\ny = x * x\ntape.reset()", "`tape.reset()`", "after the reset")
+case("reset", "tape.watch(x)\nu = x * x\ntape.reset()\ny = x * 2.0", "`tape.reset()`",
+     "`tape.watch(x)` after the reset")  # fmt: skip
+
+# a value that was only looked at is not the reason
+case("not connected", "print('w is', w.numpy())\ny = tf.square(v * 3.0 - 1.0)",
+     "does not depend on w", source="w")  # fmt: skip
+case("not connected", "print('w is', float(w), np.mean(w))\ny = tf.reduce_sum(v * many)",
+     "does not depend on w", source="w")  # fmt: skip
+case("not connected", "now = float(w)\ny = tf.square(v * 3.0 - 1.0)", "does not depend on w",
+     source="w")  # fmt: skip
+case("not connected", "y = tf.reduce_sum(v * many)\nnow = float(w)", "does not depend on w",
+     source="w")  # fmt: skip
+case("numpy", "tape.watch(x)\nv.assign(x.numpy())\ny = v * v", "`v.assign(x.numpy())`")
+case("float", "tape.watch(x)\ny = tf.constant(float(x))", "`y = tf.constant(float(x))`")
+
+# another tensor under the same name
+case("not watched", "tape.watch(x)\nx = tf.constant(3.0)\ny = x * x", "x is another tensor now",
+     "`x = tf.constant(3.0)` (program.py, line 5)", "`tape.watch(x)` below that line")  # fmt: skip
+
+# what was there before the tape, or came in by a side door
+case("not connected", "y = tf.square(guess - 1.0)", "If guess was computed from v before the",
+     "move that line inside", source="v",
+     tape="tf.GradientTape() as early: pass\nguess = v * 3.0\nwith tf.GradientTape()")  # fmt: skip
+case("no argument",
+     "k = w * 3.0\nf = tf.custom_gradient(lambda x: (x * k, lambda upstream: upstream * k))\n"
+     "y = f(x)", "uses k without being given it", "Make it an argument of <lambda>",
+     source="w")  # fmt: skip
 
 
 @pytest.mark.parametrize("expected, program, source, says", CASES)
@@ -120,6 +147,44 @@ def test_case(expected, program, source, says):
     assert repr(reason) == reason
     # it is None, and looking did not use the tape up
     assert names["tape"].gradient(names["y"], eval(source, names)) is None
+
+
+def test_a_variable_that_became_a_tensor_in_a_loop():
+    w = tf.Variable(2.0)
+    for _ in range(2):
+        with tf.GradientTape() as tape:
+            loss = tf.square(w * 3.0)
+        gradient = tape.gradient(loss, w)
+        if gradient is not None:
+            w = w - 0.1 * gradient
+    reason = explain.why_none(tape, loss, w)
+    assert "w is another tensor now: `w = w - 0.1 * gradient`" in reason
+    assert "`w.assign_sub(…)`" in reason
+
+
+def test_advice_names_the_tape_as_the_user_does():
+    x = tf.constant(3.0)
+    with tf.GradientTape() as t:
+        y = x * x
+    assert "Write `t.watch(x)`" in explain.why_none(t, y, x)
+    tapes = [t]
+    assert "Write `t.watch(x)`" in explain.why_none(*tapes, y, x)
+
+
+@pytest.mark.parametrize(
+    "f, says",
+    [
+        (lambda p: p > 0.5, "`tf.sigmoid(a - b)` is the smooth form"),
+        (lambda p: tf.cast(p, tf.int32), "from p to y."),
+        (tf.argmax, "`tf.nn.softmax` is the smooth form of argmax"),
+    ],
+)
+def test_a_smooth_form_where_there_is_one(f, says):
+    p = tf.constant([0.25, 0.75])
+    with tf.GradientTape() as tape:
+        tape.watch(p)
+        y = f(p)
+    assert says in explain.why_none(tape, y, p)
 
 
 def test_a_number_is_no_target():

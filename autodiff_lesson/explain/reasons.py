@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import linecache
+import re
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any
@@ -52,27 +54,30 @@ def why_none(tape: Any, target: Any, source: Any) -> Reason:
     'not watched'
     """
     frame = user_frame()
-    y, x = _as_written(frame)
+    called, y, x = _as_written(frame)
     sources = nest.flatten(source)
     flat = isinstance(source, (list, tuple)) and len(sources) == len(source)
     with silence():
         for number, one in enumerate(sources or [source]):
             name = x if one is source else f"{x}[{number}]" if x and flat else ""
-            reason = _Inquiry(tape, target, one, frame, y, name).answer()
+            reason = _Inquiry(tape, target, one, frame, (called, y, name)).answer()
             if reason.case != "connected":
                 break
     return reason
 
 
-def _as_written(frame: FrameType) -> tuple[str, str]:
-    """What the target and the source are called in the user's call, as far as that is a name."""
+def _as_written(frame: FrameType) -> tuple[str, str, str]:
+    """What tape, target and source are called in the user's call, as far as that is a name."""
     found = expression_at(frame.f_code, frame.f_lasti)
     match found and found.node:
-        case ast.Call(func=called, args=[_, target, source]) if "why_none" in ast.unparse(called):
+        case ast.Call(func=called, args=[tape, target, source]) if "why_none" in ast.unparse(
+            called
+        ):
             kinds = (ast.Name, ast.Attribute, ast.Subscript)
-            y, x = (ast.unparse(e) if isinstance(e, kinds) else "" for e in (target, source))
-            return y, x
-    return "", ""
+            parts = (tape, target, source)
+            t, y, x = (ast.unparse(e) if isinstance(e, kinds) else "" for e in parts)
+            return t, y, x
+    return "", "", ""
 
 
 class _Inquiry:
@@ -82,16 +87,18 @@ class _Inquiry:
     as True if there are no more than those that all have; nothing if the case does not fit.
     """
 
-    def __init__(self, tape: Any, target: Any, source: Any, frame: FrameType, y: str, x: str):
+    def __init__(self, tape: Any, target: Any, source: Any, frame: FrameType, written: tuple):
         self.tape, self.source, self.targets = tape, source, nest.flatten(target)
         self.records: list[Record] = tape._records
         # what to call things
         self.names = names(tape, frame, unnamed="")
         self.names |= {id(t): name for t, name in reversed(list(in_frame(frame)))}
+        called, y, x = written
+        called = called or next((n for n, v in frame.f_locals.items() if v is tape), "tape")
         x = x or self.called(source, "the source")
         y = y or (len(self.targets) == 1 and self.called(self.targets[0])) or "the target"
-        watch = f"`tape.watch({x.replace('the ', '')})`"
-        self.words: dict[str, Any] = {"x": x, "y": y, "watch": watch, "place": None}
+        watch = f"`{called}.watch({x.replace('the ', '')})`"
+        self.words: dict[str, Any] = {"x": x, "y": y, "watch": watch, "place": None, "tape": called}
         # ids: the source, of a variable each value that was read; and what was made from it by
         # whatever step; the target, and what it was made from
         self.starts: set[int] = {id(_tensor(source)), *tape._reads.get(id(source), ())}
@@ -103,7 +110,10 @@ class _Inquiry:
         derived = {id(t) for r in tape.records for t in r.outputs}
         self.unwatched = id(source) not in derived.union(tape._watched)
         # where the source was used first; nothing if nowhere
-        self.used: dict[str, Any] = next(map(_at, self.ways(self.starts)), {})
+        use = next(self.ways(self.starts), None)
+        self.used: dict[str, Any] = _at(use) if use else {}
+        expression = expression_at(use.code, use.instruction) if use else None
+        self.in_a_loop = expression is not None and expression.repeats
         saw = " {line} ran with nobody watching {x}." if self.used else ""
         self.words["saw"] = saw.format(**self.words | self.used)
 
@@ -146,7 +156,7 @@ class _Inquiry:
 
     def no_target(self) -> dict | None:
         wrong = [t for t in self.targets if not _is_tensor(t)]
-        left = wrong and self.escaped()
+        left = wrong and self.escaped(lambda record: True)
         how = " {left} left the tape through {through} in {line}.".format(**left) if left else ""
         return (left or {}) | {"kind": type(wrong[0]).__name__, "how": how} if wrong else None
 
@@ -167,6 +177,7 @@ class _Inquiry:
             return None
         result, variable = record.outputs[0], record.attributes.get("variable")
         found = {"dtype": result.dtype.name, "variable": self.called(variable, "the variable")}
+        found["smooth"] = _SMOOTH.get(record.op.name, "")
         return _at(record) | found if result._value.dtype.kind in kinds else None
 
     def cut_before(self) -> dict | None:
@@ -180,6 +191,25 @@ class _Inquiry:
             return None
         place = place_of(*self.tape._reset_at)
         return {"line": f"{place}: `{place.text}`", "place": place}
+
+    def new_name(self) -> dict | None:
+        """The line that gave the source's name to a new tensor: after the tape watched the old one
+        or it was a variable, or further down in a loop. An assignment leaves no record, so this is
+        read off the text."""
+        x, used = self.words["x"], self.used.get("place")
+        if not x.isidentifier() or used is None:
+            return None
+        watched = _last(used, rf".*\b{self.words['tape']}\.watch\(.*\b{x}\b")
+        variable = _last(used, rf"\s*{x}\s*=.*Variable\(")
+        anew = [line for line in _lines(used, _GIVES.format(x)) if watched < line[0] <= used.line]
+        for line in _lines(used, rf"\s*{x}\s*(=[^=].*\b{x}\b|[-+*/]=)"):
+            if variable < line[0] <= used.line or (self.in_a_loop and line[0] > used.line):
+                anew.append(line)
+        if not anew:
+            return None
+        number, text = anew[-1]
+        place = used._replace(line=number, text=text)
+        return {"anew": f"`{text}` ({place})", "place": place}
 
     def late(self) -> dict | None:
         earlier = self.tape._earlier.get(id(self.source))
@@ -200,6 +230,16 @@ class _Inquiry:
                     return _at(record) | {"grad": grad_line(record.op)}
         return None
 
+    def closed_over(self) -> dict | None:
+        """What a custom function on the way uses without being given it as an argument."""
+        for begin, end in self.tape._inside:
+            record = self.records[end]
+            if self.needed.isdisjoint(map(id, record.outputs)):
+                continue
+            for t in (t for r in self.records[begin:end] for t in r.inputs if id(t) in self.far):
+                return _at(record) | {"closed": self.of(t)}
+        return None
+
     def copied(self) -> dict | None:
         """A tensor on the way to the target that holds the very value of one made of the source."""
         far = [t for r in self.records for t in (*r.inputs, *r.outputs) if id(t) in self.far]
@@ -212,14 +252,28 @@ class _Inquiry:
                     return _at(record) | found
         return None
 
-    def escaped(self) -> dict | None:
+    def escaped(self, reason: Callable[[Record], bool] | None = None) -> dict | None:
         """A value that left for NumPy or plain Python; as text only if in no other way."""
         exits = [r for r in self.ways(self.far) if isinstance(r.op, Exit) and not r.outputs]
+        exits = [r for r in exits if (reason or self.comes_back)(r)]
         for record in sorted(exits, key=lambda r: r.op.name == "format"):
             through, instead = EXITS[record.op.name]
             found = {"through": through, "instead": instead, "left": self.of(record.inputs[0])}
             return _at(record) | found
         return None
+
+    def comes_back(self, exit_: Record) -> bool:
+        """Whether the target may be made of what left here: not if it was only looked at, as in
+        `print(x.numpy())`, nor if it is known where everything in the target is from."""
+        if ".assign" in exit_.place.text:  # the number is in a variable now
+            return True
+        if not _keeps(exit_):
+            return False
+        when = self.records.index(exit_)
+        older = {id(t) for r in self.records[:when] for t in r.inputs}
+        inputs = [t for r in self.records[when:] for t in r.inputs if id(t) in self.needed]
+        leaves = {id(t) for t in inputs if not is_number(self.called(t))} | self.ends
+        return not leaves <= older | self.made | self.watched
 
     def outside(self) -> dict | None:
         if not self.ends.isdisjoint(self.made):
@@ -236,14 +290,26 @@ class _Inquiry:
             new = []  # a variable that was never read was not copied either
         makers = (r for r in self.records if not self.ends.isdisjoint(map(id, r.outputs)))
         maker, used = next(map(_at, makers), None), self.used
+        hint = _HINT.format(**self.words) if new else ""
         unused = "was never used inside the `with`" + (", or only for its shape" if new else "")
         return {
             "place": maker and maker["place"],
             "where": f" in {maker['line']}" if maker else "",
             "use": f"was used in {used['line']}, which does not lead there" if used else unused,
             "made_of": _MADE_OF.format(named, **self.words) if named else "",
-            "hint": _HINT.format(**self.words) if new else "",
+            "hint": (self.before(leaves) if not used else "") + hint,
         }
+
+    def before(self, leaves: dict[int, str]) -> str:
+        """A hint at what was computed too early, for example by `predictions = model(x)`."""
+        for key, name in leaves.items():
+            if not name or key in self.watched or is_number(name):
+                continue
+            place = self.records[-1].place
+            given = [text for _, text in _lines(place, _GIVES.format(re.escape(name)))]
+            if not any(made in text for text in given for made in ("constant(", "Variable(")):
+                return _BEFORE.format(name, **self.words)
+        return ""
 
     def derivative(self) -> dict | None:
         """The target is itself what a tape's gradient gave, inside this one."""
@@ -273,6 +339,30 @@ def _back(tensors: set[int], records: list[Record]) -> set[int]:
     return found
 
 
+def _keeps(exit_: Record) -> bool:
+    """Whether the statement does something with the number: one that is a call alone does not."""
+    try:
+        (statement,) = ast.parse(exit_.place.text).body
+    except (SyntaxError, ValueError):
+        return True  # a line of several, or the head of a block
+    return not isinstance(statement, ast.Expr) or exit_.code.co_name == "<lambda>"
+
+
+# a line that gives a name, with a blank for it
+_GIVES = r"\s*{}\s*[-+*/]?=[^=]"
+
+
+def _lines(place: Place, pattern: str) -> list[tuple[int, str]]:
+    """The lines of a place's file that begin like this, with their numbers."""
+    lines = enumerate(linecache.getlines(place.filename), 1)
+    return [(number, text.strip()) for number, text in lines if re.match(pattern, text)]
+
+
+def _last(place: Place, pattern: str) -> int:
+    """The number of the last line up to a place that begins like this; the place's if none does."""
+    return max((n for n, _ in _lines(place, pattern) if n <= place.line), default=place.line)
+
+
 def _is_tensor(item: Any) -> bool:
     return isinstance(item, Tensor) or hasattr(item, "_read")
 
@@ -290,6 +380,15 @@ EXITS = {
     "index": ("an index of Python's", "`tf.gather`; but an index itself has no slope"),
     "format": ("text", "the tensor itself instead of its text"),
 }
+_SIGMOID = "; `tf.sigmoid(a - b)` is the smooth form of `a > b`"
+_SMOOTH = dict.fromkeys(("greater", "greater_equal", "less", "less_equal", "step"), _SIGMOID) | {
+    "argmax": "; `tf.nn.softmax` is the smooth form of argmax",
+    "argmin": "; `tf.nn.softmax` of the negative is the smooth form of argmin",
+}
+_BEFORE = (
+    " If {0} was computed from {x} before the `with`, the tape did not see how: move that line "
+    "inside."
+)
 _MADE_OF = " {y} was computed from {0}."
 _HINT = (
     " If a `tf.constant` was made of {x}, that copied its number only: write `tf.stack` where you "
@@ -312,7 +411,7 @@ _CASES: list[tuple[str, Callable[[_Inquiry], Any], str]] = [
     ("wrong way round", lambda q: type(q.source) is Tensor
      and id(q.source) in onward(q.ends, q.records),
      "{x} was computed from {y}, and not {y} from {x}. The target comes first: "
-     "`tape.gradient({x}, {y})`."),
+     "`{tape}.gradient({x}, {y})`."),
     ("integer source", lambda q: q.integers(),
      "{x} is {dtype}, and only floating numbers have a gradient: nothing lies between two whole "
      "numbers. Write `tf.constant(3.0)` instead of `tf.constant(3)`, or `tf.cast(…, tf.float32)` "
@@ -330,26 +429,29 @@ _CASES: list[tuple[str, Callable[[_Inquiry], Any], str]] = [
      "flowing back. Leave it out if you want one."),
     ("integer result", lambda q: q.cut(kinds="iub"),
      "The gradient is None because {line} runs {op}, whose result is {dtype}: it jumps, so it has "
-     "no slope. Stay with floating numbers on the way from {x} to {y}; `tf.nn.softmax`, for "
-     "instance, is the smooth form of argmax."),
+     "no slope. Stay with floating numbers on the way from {x} to {y}{smooth}."),
     ("no slope", lambda q: q.cut(),
      "The gradient is None because {line} runs {op}, which is flat wherever it does not jump, so "
      "it has no gradient. Leave it out, or give it a rule of your own with `@tf.custom_gradient`."),
     # the source was not watched
-    ("reset", lambda q: q.unwatched and not q.used and q.reset(),
-     "The tape was reset at {line}. That forgets what was recorded and what was watched. Watch "
-     "and compute after the reset."),
+    ("reset", lambda q: q.unwatched and q.reset(),
+     "The tape was reset at {line}. That forgets what was recorded and what was watched. Write "
+     "{watch} after the reset, and compute {y} after that."),
     ("not watched", lambda q: q.unwatched and q.cut_before(),
      "{x} was computed inside the `with`, but {line} lies between it and what the tape watches, "
      "and nothing flows back through {op}. To differentiate by {x} itself, write {watch} as soon "
      "as it is there."),
     ("not watched", lambda q: q.unwatched and id(q.source) in q.made and (q.used or True),
      "{x} was computed inside the `with`, but from nothing that the tape watches. Watch what it is "
-     "computed from, or watch it as soon as it is there: `tape.watch(…)`.{saw}"),
+     "computed from, or watch it as soon as it is there: `{tape}.watch(…)`.{saw}"),
     ("not watched", lambda q: q.unwatched and type(q.source) is Tensor and not q.used,
      "The tape never saw {x}: nothing watched it, and nothing inside the `with` used it. Write "
      "{watch} there and compute {y} from it. If you did, {x} is another tensor now: a name that is "
      "given anew, and `x[0]` written again, each make a new one. Keep it in a name of its own."),
+    ("not watched", lambda q: q.unwatched and type(q.source) is Tensor and q.new_name(),
+     "{x} is another tensor now: {anew} gives that name to a new one, which the tape was not told "
+     "to watch. A tensor must be watched anew: {watch} below that line. A variable stays one with "
+     "`{x}.assign(…)` or `{x}.assign_sub(…)` in place of it."),
     ("not watched", lambda q: q.unwatched and type(q.source) is Tensor and q.used,
      "{x} is a tensor that the tape was not told to watch.{saw} Write {watch} as the first line "
      "inside the `with`."),
@@ -367,6 +469,10 @@ _CASES: list[tuple[str, Callable[[_Inquiry], Any], str]] = [
      "The backward rule of {op}, {grad}, returned None for what leads to {x}; it is called in "
      "{line}. Return a gradient for each argument: upstream times the derivative."),
     # nothing on the tape leads from the source to the target
+    ("no argument", lambda q: q.closed_over(),
+     "The gradient is None because {op}, called in {line}, uses {closed} without being given it: "
+     "a custom gradient answers for its arguments only. Make it an argument of {op}, for which "
+     "grad returns a gradient too."),
     ("copied", lambda q: q.copied(),
      "The gradient is None because {copy} in {line} holds the numbers of {origin}, but was made "
      "anew of them, without their past. Use the tensor itself instead."),
