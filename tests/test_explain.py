@@ -568,11 +568,9 @@ def grad_of_one_result(x):
     [
         (tf.nn.relu, 0.0, "finite differences from 0 to 1: f has a kink or a jump there"),
         (lambda x: tf.nn.relu(tf.cast(x, tf.float32)), 0.0, "from 0 to 1: f has a kink or a jump"),
-        (
-            tf.abs,
-            0.0,
-            "the second derivative by argument 0: the rule gives 0, finite differences",
-        ),
+        (tf.abs, 0.0, "finite differences from -1 to 1: f has a kink or a jump there"),
+        (lambda a: tf.abs(a - 1.0) * 1e-3, 1.0, "f has a kink or a jump there"),
+        (tf.reduce_max, [2.0, 2.0], "f has a kink or a jump there"),
         (tf.sqrt, -1.0, "the function is nan at this point"),
         (tf.sqrt, 0.0, "f is not finite beside this point"),
         (tf.square, 3, "Write 3.0, not 3"),
@@ -612,6 +610,107 @@ def test_check_of_what_bends_much(f, at):
 
     report = explain.check_gradients(a_little_off, at)
     assert not report and "kink" not in report
+
+
+@pytest.mark.parametrize(
+    "grad",
+    [
+        lambda x, u, v: v * 2.0 * x + u * tf.cos(x),  # swapped
+        lambda x, u, v: u * 2.0 * x,  # one forgotten
+    ],
+)
+def test_check_of_several_results(grad):
+    @tf.custom_gradient
+    def both(x):
+        return (x * x, tf.sin(x)), lambda u, v: grad(x, u, v)
+
+    assert "for a weighted sum of the results the rule" in explain.check_gradients(both, 0.7)
+
+
+def test_check_of_gradients_that_are_swapped_where_the_arguments_are_equal():
+    assert not explain.check_gradients(custom(lambda u, x, y: (u * x, u * y)), 2.0, 2.0)
+    assert explain.check_gradients(custom(lambda u, x, y: (u * y, u * x)), 2.0, 2.0)
+
+
+def test_check_prints_the_second_derivative_itself():
+    @tf.custom_gradient
+    def cube(x):
+        return x**3.0, lambda upstream: upstream * tf.stop_gradient(3.0 * x) * x
+
+    report = explain.check_gradients(cube, 2.0)
+    assert "the second derivative by argument 0: the rule gives 6, finite differences 12" in report
+
+
+def test_check_where_an_argument_is_not_finite():
+    clean = lambda x: tf.where(tf.math.is_finite(x), x, 0.0) * 2.0  # noqa: E731
+    for odd in (np.nan, np.inf):
+        assert explain.check_gradients(clean, [1.0, odd], order=1)
+
+
+def test_check_leaves_whole_numbers_and_switches_of_python_as_they_are():
+    assert explain.check_gradients(lambda x, n: x**n, 2.0, 3)
+    assert explain.check_gradients(lambda x, on: tf.sin(x) if on is True else x, 2.0, True)
+    assert explain.check_gradients(lambda x, mode: tf.pad(x, [[1, 1]], mode), [2.0], "CONSTANT")
+
+
+def test_check_of_a_rule_that_answers_in_float32():
+    @tf.custom_gradient
+    def first(x, y):
+        return x * 2.0, lambda upstream: (upstream * 2.0, tf.zeros(()))
+
+    assert explain.check_gradients(first, 2.0, 3.0)
+
+
+def off_by(factor, f, x, **kwargs):
+    """A report on f with a rule that is wrong by a factor."""
+
+    @tf.custom_gradient
+    def wrong(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = f(x)
+        slope = tape.gradient(y, x)
+        return y, lambda upstream: factor * upstream * slope
+
+    return explain.check_gradients(wrong, x, **kwargs)
+
+
+@pytest.mark.parametrize(
+    "f, at",
+    [
+        (lambda x: x * 1e-6, 3.0),
+        (lambda x: tf.reduce_mean(tf.square(x)), np.linspace(0.5, 1.0, 100_000)),
+        (tf.square, 1e8),
+        (tf.math.log, 1e-6),
+        (tf.sin, 1e6),
+        (lambda x: 1e6 * tf.square(x), 0.0),
+        (lambda x: tf.square(tf.nn.relu(x)), 0.0),
+        (lambda x: tf.cast(x, tf.float32) ** 3, 0.0),
+        (lambda x: tf.reduce_sum(tf.square(x - 1.0)), [1.0, 1.0]),
+    ],
+)
+def test_check_of_small_and_of_large_numbers(f, at):
+    assert explain.check_gradients(f, at, order=1)
+    if np.any(at):
+        at = np.asarray(at) * 1.001  # away from a minimum, where all factors are the same
+        assert "the rule gives" in off_by(-1.0, f, at, order=1)
+        assert "kink" not in off_by(2.0, f, at, order=1)
+
+
+@pytest.mark.parametrize("factor, right", [(1.0, True), (2.0, False)])
+def test_check_of_the_gradient_of_a_variable(factor, right):
+    w = tf.Variable(3.0, name="w")
+
+    @tf.custom_gradient
+    def scaled(x):
+        def grad(upstream, variables=None):
+            return upstream * w, [factor * upstream * x]
+
+        return x * w, grad
+
+    report = explain.check_gradients(scaled, 2.0, order=1)
+    assert bool(report) is right and w.numpy() == 3.0
+    assert right or "the gradient by variable w:0: the rule gives 4, finite" in report
 
 
 def test_a_lambda_is_named_on_a_page_too():
