@@ -497,6 +497,59 @@ def test_nan_from_the_start_and_none_at_all():
     assert tape.gradient(y, z) is not None
 
 
+def test_an_infinity_that_is_meant_does_not_hide_where_nan_is_born():
+    x, mask = tf.constant([1.0, 2.0]), tf.constant([-np.inf, -np.inf])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.nn.softmax(x + mask)
+    found = explain.find_nan(tape, y)
+    assert found.inputs == ["mask"] and found.forward is None
+    assert found.nan.op == "softmax" and found.nan.place.text == "y = tf.nn.softmax(x + mask)"
+    assert "gave nan for y at [0], from v1 = -inf." in found
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.nn.softmax(x + tf.constant([0.0, -np.inf]))
+    found = explain.find_nan(tape, y)
+    assert found.nan is None and found.backward is None
+
+
+def test_an_infinity_and_the_nan_that_it_becomes():
+    x = tf.constant(100.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.exp(x)
+        z = y - y
+    found = explain.find_nan(tape, z)
+    assert found.forward.op == "exp" and found.nan.op == "subtract"
+
+
+def test_a_nan_that_is_only_born_backward_behind_an_infinity_that_is_meant():
+    x, far = tf.constant([4.0, 0.0]), tf.constant(np.inf)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.reduce_sum(tf.where(x < far, 1.0, x * far + x))
+    found = explain.find_nan(tape, y)
+    assert found.nan.op == "multiply"  # 0 times inf
+    x = tf.constant([4.0, 1.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.reduce_sum(tf.where(x < far, 1.0, x * far))
+    found = explain.find_nan(tape, y)
+    assert not (found.forward or found.nan) and found.backward.op == "multiply"
+
+
+@pytest.mark.parametrize("value, says", [(np.inf, "holds NaN or infinity"), (1.0, "is finite")])
+def test_nan_of_what_was_computed_outside_the_with(value, says):
+    x = tf.constant(3.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        u = x * x
+    y = u * value
+    found = explain.find_nan(tape, y)
+    assert f"y {says}, but was not recorded on this tape" in found
+    assert bool(found) is (value == np.inf)
+
+
 def test_a_nan_of_a_custom_gradient():
     @tf.custom_gradient
     def log1pexp(x):
