@@ -278,6 +278,23 @@ def test_a_power_in_a_rule_is_written_as_a_power():
     assert [written(e, Style()) for e in made] == ["x²", "x", "x^3", "x^(−1)", "2 · x"]
 
 
+@pytest.mark.parametrize(
+    "f, numbers",
+    [
+        (lambda x: -x, ["x̄ = −1"]),  # and not: −1 = −1
+        (lambda x: tf.negative(-x), ["v̄1 = −1", "x̄ = −(−1) = 1"]),
+        (lambda x: (0.0 - x) * -4.0, ["v̄1 = 1 · (−4) = −4", "x̄ = −(−4) = 4"]),
+        (lambda x: tf.sin(x), ["x̄ = 1 · cos(−0.4) = 0.9211"]),
+    ],
+)
+def test_signs_in_a_formula_with_numbers(f, numbers):
+    x = tf.constant(-0.4)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = f(x)
+    assert [explain.formula(step).with_numbers() for step in tape.walk(y, x)] == numbers
+
+
 def test_formula_of_what_comes_in_twice():
     assert explain.formula(lambda x: x * x).text == "x̄ = z̄ · x + z̄ · x"
 

@@ -114,8 +114,9 @@ class Style(NamedTuple):
 def written(e: Symbol, style: Style) -> str:
     """An expression; behind its numbers also what they come to, if they are few."""
     text = _write(e, style)[0]
-    result = style.numbers and e.row is not None and e.array.size <= _FEW
-    return f"{text} = {_array(e.array)}" if result else text
+    few = style.numbers and e.row is not None and e.array.size <= _FEW
+    result = _array(e.array) if few else text
+    return text if result == text else f"{text} = {result}"
 
 
 def _write(e: Any, style: Style) -> tuple[str, int]:
@@ -145,8 +146,9 @@ def _write_row(e: Symbol, style: Style) -> tuple[str, int]:
         return _call(op, args, e.attributes, style), _ATOM
     form, binds, operands = forms[op]
     parts = [_operand(a, least, style) for a, least in zip(args, operands, strict=True)]
-    if len(parts) == 2 and parts[1][0] in "−-" and operands[1] != _LOOSE:
-        parts[1] = f"({parts[1]})"
+    # no sign right behind another
+    if (len(parts) == 2 or op == "negative") and parts[-1][0] in "−-" and operands[-1] != _LOOSE:
+        parts[-1] = f"({parts[-1]})"
     return form.format(*parts), binds
 
 
