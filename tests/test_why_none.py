@@ -171,12 +171,20 @@ def test_advice_names_the_tape_as_the_user_does():
     assert "Write `t.watch(x)`" in explain.why_none(*tapes, y, x)
 
 
+def above(p):
+    return p > 0.5
+
+
+def whole(p):
+    return tf.cast(p, tf.int32)
+
+
 @pytest.mark.parametrize(
     "f, says",
     [
-        (lambda p: p > 0.5, "`tf.sigmoid(a - b)` is the smooth form"),
-        (lambda p: tf.cast(p, tf.int32), "from p to y."),
-        (tf.argmax, "`tf.nn.softmax` is the smooth form of argmax"),
+        (above, "; `tf.sigmoid(a - b)` is the smooth form of `a > b`."),
+        (whole, "on the way from p to y."),
+        (tf.argmax, "; `tf.nn.softmax` is the smooth form of argmax."),
     ],
 )
 def test_a_smooth_form_where_there_is_one(f, says):
@@ -184,7 +192,7 @@ def test_a_smooth_form_where_there_is_one(f, says):
     with tf.GradientTape() as tape:
         tape.watch(p)
         y = f(p)
-    assert says in explain.why_none(tape, y, p)
+    assert explain.why_none(tape, y, p).endswith(says)
 
 
 def test_a_number_is_no_target():
