@@ -162,7 +162,7 @@ def _with_values(rule: list[str], values: dict[str, Any]) -> list:
         piece = values.get(part, part)
         if not isinstance(piece, str) or not isinstance(made[-1], str):
             made.append(piece)
-        elif part in values and piece.startswith("−") and made[-1]:
+        elif part in values and piece.startswith("−") and made[-1] and made[-1][-1] not in "([":
             made[-1] += f"({piece})"
         else:
             made[-1] += piece
