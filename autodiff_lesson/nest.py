@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .dtypes import TensorShape
 
 _VIEWS: tuple = (type({}.keys()), type({}.values()), type({}.items()))
-_NESTED = (list, tuple, dict, deque, *_VIEWS)
+_NESTED = (list, tuple, dict, *_VIEWS)
 
 
 def is_nested(item: Any) -> bool:
